@@ -1,0 +1,1 @@
+//! Delivers planned notifications by e-mail, once

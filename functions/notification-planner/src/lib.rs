@@ -1,0 +1,1 @@
+//! Turns an event into the notifications that should follow from it

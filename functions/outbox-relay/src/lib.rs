@@ -1,0 +1,1 @@
+//! Publishes every public event of the journal's stream to its topic

@@ -1,0 +1,1 @@
+//! Answers questions about waitlists, slots, notifications and timelines over HTTP

@@ -1,0 +1,1 @@
+//! Keeps the waitlist's views up to date from the journal
