@@ -9,10 +9,12 @@ pub mod command;
 pub mod envelope;
 pub mod foreign;
 pub mod id;
+pub mod link;
 pub mod notification;
 pub mod recipient;
 pub mod stream;
 pub mod time;
+pub mod view;
 pub mod waitlist;
 
 pub use cause::Cause;

@@ -1,0 +1,113 @@
+//! The documents that stand in the table `views`, and the keys they stand under.
+//!
+//! One projector writes them, several functions read them, so their form is part of the
+//! vocabulary. Every document is JSON in the attribute `doc`; `applied` is the commit it has
+//! seen of its stream, `as_of` that commit's time in milliseconds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{EntryId, OfferId, RecipientId, SlotId, WaitlistId};
+use crate::time::Timestamp;
+use crate::waitlist::Urgency;
+
+/// Sort key of the one item that shows a whole stream.
+pub const VIEW_SORT_KEY: &str = "view";
+
+/// Partition key of everything on one waitlist's board.
+#[must_use]
+pub fn board_key(waitlist: &WaitlistId) -> String {
+    format!("waitlist#{waitlist}")
+}
+
+/// Partition key of the people who wait for `service` in one class of urgency. Within it the
+/// order by join time never changes, so the next person is found by reading from the front.
+#[must_use]
+pub fn candidates_key(waitlist: &WaitlistId, service: &str, urgency: Urgency) -> String {
+    format!("candidates#{waitlist}#{service}#{}", urgency.as_str())
+}
+
+/// Sort key of one candidate: by join time, then by id.
+#[must_use]
+pub fn candidate_sort_key(joined_at: Timestamp, entry: &EntryId) -> String {
+    format!("{:013}#{entry}", joined_at.as_millis())
+}
+
+/// Partition key of the slots of `service` that nobody holds.
+#[must_use]
+pub fn open_slots_key(waitlist: &WaitlistId, service: &str) -> String {
+    format!("open#{waitlist}#{service}")
+}
+
+/// A slot, as it may be shown to anybody: no person is named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotView {
+    /// The slot.
+    pub slot_id: SlotId,
+    /// Its waitlist.
+    pub waitlist_id: WaitlistId,
+    /// `open`, `held`, `booked`, `opened-to-public` or `withdrawn`.
+    pub state: String,
+    /// Its version.
+    pub slot_version: u32,
+    /// What is done in it.
+    pub service: String,
+    /// When it starts.
+    pub starts_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+    /// Who holds or has booked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_id: Option<EntryId>,
+    /// The live or accepted offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_id: Option<OfferId>,
+    /// When the live offer ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// How many entries this version was offered to.
+    pub offers: u32,
+}
+
+/// An entry, as staff may see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryView {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// Its waitlist.
+    pub waitlist_id: WaitlistId,
+    /// The person.
+    pub recipient_id: RecipientId,
+    /// `waiting`, `offered`, `booked` or `left`.
+    pub state: String,
+    /// What the person waits for.
+    pub service: String,
+    /// How pressing it is.
+    pub urgency: Urgency,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// The slot offered or booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// When the live offer ends; after it the entry waits again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// How many offers it let pass.
+    pub skips: u32,
+}
+
+/// Somebody who may be offered a slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// Since when it waits.
+    pub joined_at: Timestamp,
+    /// How pressing it is.
+    pub urgency: Urgency,
+    /// Busy with another offer until then, as far as the view knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_until: Option<Timestamp>,
+}
