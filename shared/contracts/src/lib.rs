@@ -4,6 +4,7 @@
 //! outside. There is no logic here beyond checking that a value is what its type says, and no
 //! dependence on any other crate of ours.
 
+pub mod attempt;
 pub mod cause;
 pub mod command;
 pub mod envelope;
@@ -17,6 +18,7 @@ pub mod time;
 pub mod view;
 pub mod waitlist;
 
+pub use attempt::{AttemptView, Attempts};
 pub use cause::Cause;
 pub use envelope::{Envelope, EnvelopeError};
 pub use id::{EntryId, IdError, OfferId, RecipientId, SlotId, WaitlistId};
