@@ -1,0 +1,127 @@
+//! DynamoDB and its streams, by the crate `dynoxide-rs`.
+//!
+//! The crate's `Storage` and its actions are used below its `Database` facade, because only there
+//! can one have all of: the engine's clock, an index on the stream records (without it each write
+//! costs a scan of them), trimming, and dispatch without a socket. What the crate gets wrong for
+//! our use is mended here and named where it is mended; the expression language, validation,
+//! transactions and indexes are the crate's own.
+
+mod arns;
+mod dispatch;
+mod refusal;
+mod streams;
+mod tokens;
+mod upkeep;
+
+use crate::config::EngineError;
+use crate::wire::{Answer, Call, unknown_json_operation};
+use crate::Clock;
+use arns::Arns;
+use dynoxide::DynoxideError;
+use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
+use dynoxide::storage::Storage;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokens::Tokens;
+use tokio::sync::Notify;
+
+/// Makes the crate's `MAX(CAST(sequence_number …))` and its reads of a shard cost the same however
+/// long the stream is.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS _callboard_stream_sequence \
+     ON _stream_records(table_name, CAST(sequence_number AS INTEGER))";
+
+pub(crate) struct Dynamo {
+    storage: Mutex<Storage>,
+    tokens: Mutex<Tokens>,
+    vectors: VectorIndexLifecycle,
+    arns: Arns,
+    clock: Clock,
+    /// Row id of the last stream record seen, to tell writes that left one.
+    last_record: AtomicI64,
+    /// Told when a stream has a new record.
+    recorded: Notify,
+}
+
+impl std::fmt::Debug for Dynamo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dynamo")
+    }
+}
+
+impl Dynamo {
+    pub(crate) fn open(
+        file: Option<PathBuf>,
+        clock: Clock,
+        region: &str,
+        account: &str,
+    ) -> Result<Dynamo, EngineError> {
+        let failed = |error: DynoxideError| match &file {
+            Some(path) => EngineError::Damaged {
+                path: path.clone(),
+                detail: error.to_string(),
+            },
+            None => EngineError::Storage(error.to_string()),
+        };
+        let storage = match &file {
+            Some(path) => Storage::new(&path.to_string_lossy()),
+            None => Storage::memory(),
+        }
+        .map_err(failed)?
+        .with_clock(Arc::new(clock.clone()));
+        // WAL without a sync per commit outlives the process, which is what is promised.
+        storage
+            .conn()
+            .execute_batch(&format!("PRAGMA synchronous = NORMAL; {STREAM_INDEX};"))
+            .map_err(|error| failed(error.into()))?;
+        upkeep::index_all(&storage).map_err(failed)?;
+        let last = streams::last_record(&storage);
+        Ok(Dynamo {
+            storage: Mutex::new(storage),
+            tokens: Mutex::new(Tokens::default()),
+            vectors: VectorIndexLifecycle::new(),
+            arns: Arns::new(region, account),
+            clock,
+            last_record: AtomicI64::new(last),
+            recorded: Notify::new(),
+        })
+    }
+
+    /// The storage, for one operation. A panic inside the crate rolls back with its transaction, so
+    /// a poisoned lock is taken all the same.
+    fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) async fn answer(&self, operation: &str, call: &Call) -> Answer {
+        let Ok(body) = std::str::from_utf8(&call.body) else {
+            return refusal::unreadable();
+        };
+        let body = self.arns.inward(body);
+        let outcome = match operation {
+            "GetRecords" => self.get_records(&body, streams::wait(call)).await,
+            _ => match self.dispatch(operation, &body) {
+                Some(outcome) => outcome,
+                None => return unknown_json_operation("DynamoDB", operation),
+            },
+        };
+        match outcome {
+            Ok(json) => Answer::json(200, self.arns.outward(operation, json)),
+            Err(error) => {
+                let answer = refusal::answer(operation, error);
+                Answer {
+                    body: self.arns.outward(operation, answer.body),
+                    ..answer
+                }
+            }
+        }
+    }
+
+    /// Wakes who waits for records, if the operation just run left any.
+    fn tell_of_records(&self, storage: &Storage) {
+        let last = streams::last_record(storage);
+        if self.last_record.swap(last, Ordering::AcqRel) != last {
+            self.recorded.notify_waiters();
+        }
+    }
+}

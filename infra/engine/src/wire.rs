@@ -1,0 +1,157 @@
+//! What a request and an answer are before a service sees them, and which service gets which.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+
+/// The media type of AWS's JSON 1.0 protocol.
+pub(crate) const JSON: &str = "application/x-amz-json-1.0";
+/// The media type of AWS's Query protocol's answers.
+pub(crate) const XML: &str = "text/xml";
+
+/// One request, whichever way it came.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Which service a call is for, and the operation it names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Dynamo(String),
+    Sqs(String),
+    /// Query protocol: the form's fields, `Action` among them.
+    Form(Vec<(String, String)>),
+    Health,
+    Nowhere,
+}
+
+impl Call {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn destination(&self) -> Destination {
+        if self.method == Method::GET && self.path == "/_callboard/health" {
+            return Destination::Health;
+        }
+        if let Some(target) = self.header("x-amz-target") {
+            return match target.split_once('.') {
+                Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
+                    Destination::Dynamo(operation.to_owned())
+                }
+                Some(("AmazonSQS", operation)) => Destination::Sqs(operation.to_owned()),
+                _ => Destination::Nowhere,
+            };
+        }
+        let form = if self.method == Method::POST {
+            &self.body[..]
+        } else {
+            self.query.as_bytes()
+        };
+        let fields: Vec<(String, String)> = url::form_urlencoded::parse(form)
+            .into_owned()
+            .collect();
+        if fields.iter().any(|(name, _)| name == "Action") {
+            return Destination::Form(fields);
+        }
+        Destination::Nowhere
+    }
+}
+
+/// One answer, before it is put on a wire.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(status: u16, body: String) -> Answer {
+        Answer {
+            status,
+            content_type: JSON,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    pub(crate) fn xml(status: u16, body: String) -> Answer {
+        Answer {
+            status,
+            content_type: XML,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.content_type),
+        );
+        if let Ok(id) = HeaderValue::from_str(&crate::ids::random_id()) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// The answer to an operation that a JSON service does not have, as AWS gives it.
+pub(crate) fn unknown_json_operation(service: &str, operation: &str) -> Answer {
+    tracing::warn!(service, operation, "an operation that the engine does not have was called");
+    Answer::json(
+        400,
+        r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(target: Option<&'static str>, body: &'static str) -> Call {
+        let mut headers = HeaderMap::new();
+        if let Some(target) = target {
+            headers.insert("x-amz-target", HeaderValue::from_static(target));
+        }
+        Call {
+            method: Method::POST,
+            path: "/".to_owned(),
+            query: String::new(),
+            headers,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn the_target_header_and_the_form_name_the_service() {
+        assert_eq!(
+            call(Some("DynamoDBStreams_20120810.GetRecords"), "{}").destination(),
+            Destination::Dynamo("GetRecords".to_owned())
+        );
+        assert_eq!(
+            call(Some("AmazonSQS.SendMessage"), "{}").destination(),
+            Destination::Sqs("SendMessage".to_owned())
+        );
+        assert!(matches!(
+            call(None, "Action=Publish&Message=a%20b").destination(),
+            Destination::Form(fields) if fields[1].1 == "a b"
+        ));
+        assert_eq!(call(None, "").destination(), Destination::Nowhere);
+    }
+}

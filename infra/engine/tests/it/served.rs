@@ -1,0 +1,79 @@
+//! The engine on a port, and the refusals of opening one.
+
+use crate::support::{engine, engine_in, item, journal};
+use callboard_engine::{Engine, EngineConfig, EngineError, State};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+async fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("read");
+    answer
+}
+
+#[tokio::test]
+async fn a_port_serves_the_services_until_shutdown() {
+    let engine = engine().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn({
+        let engine = engine.clone();
+        async move {
+            engine
+                .serve(listener, async {
+                    let _ = stopped.await;
+                })
+                .await
+        }
+    });
+    assert!(get(address, "/_callboard/health").await.contains("200 OK"));
+    let mut config = engine.sdk_config().into_builder();
+    // The SDK's own client, over a socket.
+    config.set_http_client(None).set_endpoint_url(Some(format!("http://{address}")));
+    let config = config.build();
+    let db = aws_sdk_dynamodb::Client::new(&config);
+    journal(&db, "journal").await;
+    db.put_item().table_name("journal").set_item(Some(item("slot#1", 1))).send().await.expect("written");
+    drop(stop);
+    tokio::time::timeout(Duration::from_secs(5), served)
+        .await
+        .expect("ends soon")
+        .expect("does not panic")
+        .expect("ends well");
+    TcpStream::connect(address).await.expect_err("nobody listens any more");
+}
+
+async fn refusal(state: State) -> EngineError {
+    Engine::open(EngineConfig { state, ..EngineConfig::default() })
+        .await
+        .expect_err("refused")
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_refused_and_free_after_the_last_clone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = engine_in(directory.path()).await;
+    let error = refusal(State::Directory(directory.path().to_owned())).await;
+    assert!(matches!(error, EngineError::InUse { .. }), "{error}");
+    let client = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    drop(engine);
+    drop(client);
+    engine_in(directory.path()).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named() {
+    for name in ["dynamodb.sqlite"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join(name), vec![9u8; 10_000]).expect("written");
+        let error = refusal(State::Directory(directory.path().to_owned())).await;
+        assert!(matches!(error, EngineError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}

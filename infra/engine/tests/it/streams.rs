@@ -1,0 +1,171 @@
+//! DynamoDB Streams: order, waiting, trimming, who removed an item.
+
+use crate::support::{NOW_S, engine, engine_in, item, journal, n, s};
+use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, ShardIteratorType};
+use std::time::Duration;
+
+async fn write(db: &aws_sdk_dynamodb::Client, pk: &str, sk: i64) {
+    db.put_item().table_name("journal").set_item(Some(item(pk, sk))).send().await.expect("written");
+}
+
+async fn iterator(streams: &Client, arn: &str, kind: ShardIteratorType) -> String {
+    let shards = streams.describe_stream().stream_arn(arn).send().await.expect("described");
+    let description = shards.stream_description.expect("a description");
+    assert_eq!(description.key_schema().len(), 2);
+    let shard = &description.shards()[0];
+    assert!(
+        shard.sequence_number_range.as_ref().is_some_and(|r| r.ending_sequence_number.is_none()),
+        "an open shard has no end"
+    );
+    streams
+        .get_shard_iterator()
+        .stream_arn(arn)
+        .shard_id(shard.shard_id().expect("an id"))
+        .shard_iterator_type(kind)
+        .send()
+        .await
+        .expect("an iterator")
+        .shard_iterator
+        .expect("an iterator")
+}
+
+async fn read(streams: &Client, iterator: &str, wait_ms: u64) -> (Vec<Record>, String) {
+    let answer = streams
+        .get_records()
+        .shard_iterator(iterator)
+        .customize()
+        .mutate_request(move |request| {
+            request.headers_mut().insert("x-callboard-wait-ms", wait_ms.to_string());
+        })
+        .send()
+        .await
+        .expect("read");
+    let next = answer.next_shard_iterator().expect("a shard stays open").to_owned();
+    (answer.records.unwrap_or_default(), next)
+}
+
+fn pk(record: &Record) -> &str {
+    let keys = record.dynamodb.as_ref().and_then(|change| change.keys()).expect("keys");
+    match &keys["pk"] {
+        AttributeValue::S(pk) => pk,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_come_in_the_order_of_writing_with_the_new_image() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    assert!(arn.starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/journal/stream/"));
+    for sk in 0..50 {
+        write(&db, &format!("slot#{sk}"), sk).await;
+    }
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
+    let (records, next) = read(&streams, &start, 0).await;
+    let seen: Vec<_> = records.iter().map(pk).collect();
+    let written: Vec<_> = (0..50).map(|sk| format!("slot#{sk}")).collect();
+    assert_eq!(seen, written);
+    assert_eq!(records[0].aws_region(), Some("us-east-1"));
+    assert_eq!(records[0].event_name, Some(OperationType::Insert));
+    let numbers: Vec<_> = records
+        .iter()
+        .map(|r| r.dynamodb.as_ref().and_then(|d| d.sequence_number.clone()).expect("a number"))
+        .collect();
+    assert!(numbers.is_sorted());
+    assert!(read(&streams, &next, 0).await.0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_read_waits_until_a_record_comes_or_the_wait_ends() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    let latest = iterator(&streams, &arn, ShardIteratorType::Latest).await;
+    let before = tokio::time::Instant::now();
+    assert!(read(&streams, &latest, 7000).await.0.is_empty());
+    assert_eq!(before.elapsed().as_secs(), 7);
+    let before = tokio::time::Instant::now();
+    let reader = tokio::spawn(async move { read(&streams, &latest, 20_000).await.0 });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    write(&db, "slot#1", 1).await;
+    let records = reader.await.expect("the reader ends");
+    assert_eq!(records.len(), 1);
+    assert_eq!(before.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ttl_removal_names_the_service_and_a_deletion_does_not() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    let ttl = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().expect("complete");
+    db.update_time_to_live().table_name("journal").time_to_live_specification(ttl).send().await.expect("TTL on");
+    let mut expiring = item("timed", 1);
+    expiring.insert("ttl".to_owned(), n(i64::try_from(NOW_S).expect("small") + 10));
+    db.put_item().table_name("journal").set_item(Some(expiring)).send().await.expect("written");
+    write(&db, "plain", 1).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    db.delete_item().table_name("journal").key("pk", s("plain")).key("sk", n(1)).send().await.expect("deleted");
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
+    let (records, _) = read(&streams, &start, 0).await;
+    let removals: Vec<_> = records
+        .iter()
+        .filter(|record| record.event_name == Some(OperationType::Remove))
+        .map(|record| (pk(record), record.user_identity.as_ref().and_then(|u| u.principal_id())))
+        .collect();
+    assert_eq!(removals, [("timed", Some("dynamodb.amazonaws.com")), ("plain", None)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_are_trimmed_after_a_day_and_numbers_go_on() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    for sk in 0..120 {
+        write(&db, "old", sk).await;
+    }
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
+    let (old, _) = read(&streams, &start, 0).await;
+    tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
+    write(&db, "new", 1).await;
+    let (records, _) = read(&streams, &start, 0).await;
+    assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["new"]);
+    let number = |record: &Record| record.dynamodb.as_ref().and_then(|d| d.sequence_number.clone());
+    assert!(number(&records[0]) > number(&old[119]));
+    let error = streams
+        .get_shard_iterator()
+        .stream_arn(&arn)
+        .shard_id("shardId-00000001-journal")
+        .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+        .sequence_number(number(&old[0]).expect("a number"))
+        .send()
+        .await
+        .expect_err("trimmed")
+        .into_service_error();
+    assert!(error.is_trimmed_data_access_exception(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_goes_on_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let engine = engine_in(directory.path()).await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    write(&db, "first", 1).await;
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
+    let (_, next) = read(&streams, &start, 0).await;
+    write(&db, "second", 1).await;
+    drop((engine, db, streams));
+    let engine = engine_in(directory.path()).await;
+    let streams = Client::new(&engine.sdk_config());
+    let (records, _) = read(&streams, &next, 0).await;
+    assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["second"]);
+}
