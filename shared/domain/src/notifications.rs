@@ -1,0 +1,7 @@
+//! Notifications: who is told what, whether it may still be sent, and what became of it.
+
+pub mod definition;
+pub mod gate;
+pub mod notification;
+
+pub use notification::{AttemptKey, Notification, NotificationStatus, Refusal};

@@ -1,0 +1,167 @@
+//! Why a command of the waitlist is refused: a code for programs, a sentence for people.
+
+use callboard_contracts::Timestamp;
+
+use super::entry::Ineligible;
+
+/// A command that cannot be done as things stand. The text is fit for the person who asked; it
+/// holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such slot was ever released.
+    #[error("There is no such slot.")]
+    SlotNotFound,
+    /// No such entry ever joined.
+    #[error("There is no such waitlist entry.")]
+    EntryNotFound,
+    /// The slot is open or held already.
+    #[error("This slot is released already (version {version}).")]
+    AlreadyReleased {
+        /// The version that is open or held.
+        version: u32,
+    },
+    /// The slot was released before, and the command does not name that version.
+    #[error(
+        "This slot was released before; to release it again, name the version it follows ({version})."
+    )]
+    ReleasedBefore {
+        /// The latest version.
+        version: u32,
+    },
+    /// The slot would start in the past.
+    #[error("A slot must start in the future when it is released.")]
+    StartsInPast,
+    /// The slot would end before it starts.
+    #[error("A slot must end after it starts.")]
+    EndsBeforeStart,
+    /// The offer window is zero or too long.
+    #[error("An offer must stand for at least one second and at most 7 days.")]
+    OfferWindow,
+    /// The service's name is empty, too long, or holds a character that keys are built with.
+    #[error("A service's name has 1 to 64 bytes, without `#` and control characters.")]
+    ServiceName,
+    /// Somebody else has the slot.
+    #[error("This slot is taken.")]
+    SlotTaken,
+    /// The slot is held for somebody at the moment.
+    #[error("This slot is held for somebody else at the moment.")]
+    SlotHeld {
+        /// The hold can be released from here on.
+        until: Timestamp,
+    },
+    /// The slot was withdrawn.
+    #[error("This slot is no longer available.")]
+    SlotWithdrawn,
+    /// The slot is open to everybody.
+    #[error("This slot is open to the public now.")]
+    SlotPublic,
+    /// The slot has started.
+    #[error("This slot has started.")]
+    SlotStarted,
+    /// The slot has not started, so it is not to be closed yet.
+    #[error("This slot has not started yet.")]
+    SlotNotStarted,
+    /// The person's answer came at or after the deadline.
+    #[error("The time to answer this offer has passed.")]
+    OfferExpired,
+    /// The offer is of an older version of the slot, or another offer took its place.
+    #[error("This offer was replaced; it can no longer be answered.")]
+    OfferSuperseded,
+    /// The offer was answered before, and differently.
+    #[error("This offer was answered before, and the answer cannot be changed.")]
+    AlreadyAnswered,
+    /// The very same offer was accepted before: an honest repetition.
+    #[error("You have accepted this offer already; the slot is yours.")]
+    AlreadyAccepted,
+    /// The very same offer was declined before: an honest repetition.
+    #[error("You have declined this offer already.")]
+    AlreadyDeclined,
+    /// The slot was withdrawn before: an honest repetition.
+    #[error("This slot was withdrawn already.")]
+    AlreadyWithdrawn,
+    /// The same person joined with the same wishes before: an honest repetition.
+    #[error("You are on this waitlist already.")]
+    AlreadyJoined,
+    /// The person left before: an honest repetition.
+    #[error("You have left this waitlist already.")]
+    AlreadyLeft,
+    /// The entry id is in use with other data.
+    #[error("This entry exists already with other data.")]
+    EntryExists,
+    /// The person left the waitlist.
+    #[error("This entry has left the waitlist.")]
+    EntryLeft,
+    /// The entry has its appointment.
+    #[error("This entry has its appointment already.")]
+    EntryBooked,
+    /// The entry may not be offered this slot.
+    #[error("This entry cannot be offered the slot: {0}.")]
+    NotEligible(Ineligible),
+}
+
+/// What sort of answer a refusal is; HTTP status codes follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// There is nothing of that name (404).
+    NotFound,
+    /// Somebody or something was faster (409).
+    LostRace,
+    /// The command can never be done as it is (422).
+    Invalid,
+    /// The same command was done before: answer as then (200).
+    Repeated,
+}
+
+impl Refusal {
+    /// The code that programs go by; the last part of the problem's `type` URI.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::SlotNotFound => "slot-not-found",
+            Self::EntryNotFound => "entry-not-found",
+            Self::AlreadyReleased { .. } => "already-released",
+            Self::ReleasedBefore { .. } => "released-before",
+            Self::StartsInPast => "starts-in-past",
+            Self::EndsBeforeStart => "ends-before-start",
+            Self::OfferWindow => "offer-window",
+            Self::ServiceName => "service-name",
+            Self::SlotTaken => "slot-taken",
+            Self::SlotHeld { .. } => "slot-held",
+            Self::SlotWithdrawn => "slot-withdrawn",
+            Self::SlotPublic => "slot-public",
+            Self::SlotStarted => "slot-started",
+            Self::SlotNotStarted => "slot-not-started",
+            Self::OfferExpired => "offer-expired",
+            Self::OfferSuperseded => "offer-superseded",
+            Self::AlreadyAnswered => "already-answered",
+            Self::AlreadyAccepted => "already-accepted",
+            Self::AlreadyDeclined => "already-declined",
+            Self::AlreadyWithdrawn => "already-withdrawn",
+            Self::AlreadyJoined => "already-joined",
+            Self::AlreadyLeft => "already-left",
+            Self::EntryExists => "entry-exists",
+            Self::EntryLeft => "entry-left",
+            Self::EntryBooked => "entry-booked",
+            Self::NotEligible(_) => "not-eligible",
+        }
+    }
+
+    /// What sort of answer it is.
+    #[must_use]
+    pub const fn kind(&self) -> RefusalKind {
+        match self {
+            Self::SlotNotFound | Self::EntryNotFound => RefusalKind::NotFound,
+            Self::StartsInPast
+            | Self::EndsBeforeStart
+            | Self::OfferWindow
+            | Self::ServiceName
+            | Self::SlotNotStarted => RefusalKind::Invalid,
+            Self::AlreadyAccepted
+            | Self::AlreadyDeclined
+            | Self::AlreadyWithdrawn
+            | Self::AlreadyJoined
+            | Self::AlreadyLeft => RefusalKind::Repeated,
+            _ => RefusalKind::LostRace,
+        }
+    }
+}
