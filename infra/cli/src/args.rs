@@ -1,0 +1,204 @@
+//! The command line: what may be said, its help, and its exit codes. Nothing is
+//! done here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Shown below every help text.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a step of the demo failed, or a running system stopped by itself
+  2  the command line was not understood
+  3  a port is in use or may not be used
+  4  the state directory cannot be written, or is in use by another process
+  5  a state file is damaged, or was written by a later version
+  6  the template or one of its parameters is not valid
+  7  anything else that kept the system from starting";
+
+/// `callboard`, as typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "callboard",
+    version,
+    about = "Run Callboard on a laptop, look inside it, and mend it",
+    after_help = EXIT_CODES
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs everything here: AWS engine, functions, HTTP API and mailbox
+    ///
+    /// All listen on 127.0.0.1 only. When ready, `<state>/env` holds the addresses and
+    /// names as shell variables; the file is there exactly while the system is.
+    /// Ctrl-C or SIGTERM stops it in good order; what was committed survives `kill -9`.
+    #[command(after_help = EXIT_CODES)]
+    Dev(DevArgs),
+
+    /// Shows one slot on its way to an accepted offer, and fails if any step does
+    ///
+    /// Starts a system of its own in memory, or takes a running one by --env-file. It
+    /// uses only HTTP, the mailbox's JSON and the AWS wire protocol, as you would.
+    #[command(after_help = EXIT_CODES)]
+    Demo(DemoArgs),
+
+    /// Runs the AWS engine alone: DynamoDB with Streams, SQS and SNS on one port
+    ///
+    /// Point any AWS SDK or the AWS CLI at it with AWS_ENDPOINT_URL.
+    #[command(after_help = EXIT_CODES)]
+    Engine(EngineArgs),
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone, Args)]
+pub struct StateArgs {
+    /// Directory for the state; made if missing, kept for the next start
+    #[arg(long, value_name = "DIR", default_value = ".callboard")]
+    pub state: PathBuf,
+
+    /// Keep tables, messages and mails in memory only
+    #[arg(long)]
+    pub ephemeral: bool,
+}
+
+/// Options of `dev`.
+#[derive(Debug, Clone, Args)]
+pub struct DevArgs {
+    /// Port of the HTTP API; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8787)]
+    pub port: u16,
+
+    /// Port of the AWS engine [default: 4566, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub engine_port: Option<u16>,
+
+    /// Port of the mailbox's JSON [default: 8025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub mailbox_port: Option<u16>,
+
+    /// Port of the mailbox's SMTP [default: 1025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub smtp_port: Option<u16>,
+
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+
+    /// Where to write the addresses and names [default: <state>/env]
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+
+    /// A parameter of the template, for example OfferWindowSeconds=60; may be repeated
+    #[arg(long = "parameter", value_name = "KEY=VALUE")]
+    pub parameters: Vec<Parameter>,
+
+    /// Serve this SAM template in place of the built-in infra/template.yaml
+    #[arg(long, value_name = "FILE")]
+    pub template: Option<PathBuf>,
+
+    /// No line per event
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Play on the running system whose `dev` wrote this file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+}
+
+/// Options of `engine`.
+#[derive(Debug, Clone, Args)]
+pub struct EngineArgs {
+    /// Port; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 4566)]
+    pub port: u16,
+
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// One `KEY=VALUE` of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Name of the template's parameter.
+    pub key: String,
+    /// Its value; may be empty and may hold `=`.
+    pub value: String,
+}
+
+impl FromStr for Parameter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok(Self {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("expected KEY=VALUE"),
+        }
+    }
+}
+
+/// The parameters by name; of a repeated one the last counts.
+pub fn by_name(parameters: &[Parameter]) -> BTreeMap<String, String> {
+    parameters
+        .iter()
+        .map(|parameter| (parameter.key.clone(), parameter.value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_text_names_the_exit_codes() {
+        let mut command = Cli::command();
+        assert!(command.render_help().to_string().contains("Exit codes:"));
+        for sub in command.get_subcommands_mut() {
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains("3  a port is in use"), "{}", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn parameters_are_split_at_the_first_equals_sign() {
+        let parameter: Parameter = "PublicUrl=http://x/?a=b".parse().unwrap();
+        assert_eq!(parameter.key, "PublicUrl");
+        assert_eq!(parameter.value, "http://x/?a=b");
+        assert!("=x".parse::<Parameter>().is_err());
+        assert!("x".parse::<Parameter>().is_err());
+        let cli = Cli::try_parse_from([
+            "callboard",
+            "dev",
+            "--parameter",
+            "A=1",
+            "--parameter",
+            "A=2",
+        ]);
+        let Command::Dev(dev) = cli.unwrap().command else {
+            panic!("dev was asked for");
+        };
+        assert_eq!(by_name(&dev.parameters)["A"], "2");
+    }
+}

@@ -1,0 +1,171 @@
+//! The few HTTP requests that the demo makes, as a program outside would: one
+//! request, one answer, JSON where there is any.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// Longest time for one request: a view that is waited for takes up to 5 s.
+const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+
+/// Largest answer read, in bytes: a mailbox with a few hundred mails.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// An HTTP client for plain `http://` addresses. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// What went wrong on the way; an answer with an error status is no such thing.
+#[derive(Debug)]
+pub(crate) struct HttpFailure {
+    request: String,
+    reason: String,
+}
+
+impl fmt::Display for HttpFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was not answered: {}", self.request, self.reason)
+    }
+}
+
+impl Answer {
+    /// The body as JSON; `null` if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, if it is there and printable.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Http {
+    pub(crate) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+        }
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Result<Answer, HttpFailure> {
+        self.send(Method::GET, url, &[], Bytes::new()).await
+    }
+
+    pub(crate) async fn json(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&'static str, &str)],
+        body: &Value,
+    ) -> Result<Answer, HttpFailure> {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send(method, url, &all, Bytes::from(body.to_string()))
+            .await
+    }
+
+    pub(crate) async fn form(&self, url: &str, body: &'static str) -> Result<Answer, HttpFailure> {
+        let headers = [(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")];
+        self.send(
+            Method::POST,
+            url,
+            &headers,
+            Bytes::from_static(body.as_bytes()),
+        )
+        .await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, HttpFailure> {
+        // A link's address holds its token: only its beginning is ever shown.
+        let shown = url
+            .split_once("/o/")
+            .map_or(url.to_owned(), |(base, _)| format!("{base}/o/…"));
+        let failure = |reason: String| HttpFailure {
+            request: format!("{method} {shown}"),
+            reason,
+        };
+        let request =
+            build(&method, url, headers, body).map_err(|error| failure(error.to_string()))?;
+        match tokio::time::timeout(REQUEST_LIMIT, self.exchange(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(reason)) => Err(failure(reason)),
+            Err(_) => Err(failure(format!("nothing in {} s", REQUEST_LIMIT.as_secs()))),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| chain(&error))?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+fn build(
+    method: &Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(HeaderName::try_from(*name)?, HeaderValue::try_from(*value)?);
+    }
+    request.body(Full::new(body))
+}
+
+/// "client error (Connect): connection refused", not only its first part.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! `callboard dev`: the system until somebody stops it, with a line per event.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use callboard_host::{Registry, Resource};
+
+use crate::args::{DevArgs, StateArgs, by_name};
+use crate::error::CliError;
+use crate::live;
+use crate::ports::Port;
+use crate::signals::asked_to_stop;
+use crate::system::{Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
+
+/// Usual ports, taken if free: those that LocalStack and common mail catchers use.
+const ENGINE_PORT: u16 = 4566;
+const MAILBOX_PORT: u16 = 8025;
+const SMTP_PORT: u16 = 1025;
+
+/// Name of the env file in the state directory.
+const ENV_FILE: &str = "env";
+
+/// Runs until Ctrl-C, SIGTERM, or the end of a part.
+///
+/// # Errors
+/// [`CliError`] says which part could not be started, or ended by itself.
+pub async fn run(args: &DevArgs) -> Result<(), CliError> {
+    let begun = Instant::now();
+    let env_file = env_file_of(args);
+    let mut system = System::start(options_of(args)?).await?;
+    // Whoever waits for the file waits for this system, not for one that was killed.
+    system.env().write(&env_file)?;
+    announce(&system, &env_file, begun.elapsed())?;
+    let live = (!args.quiet).then(|| start_live(&system)).flatten();
+    let outcome = tokio::select! {
+        asked = asked_to_stop() => asked,
+        error = system.ended() => Err(error),
+    };
+    if let Some(live) = live {
+        live.abort();
+    }
+    remove(&env_file);
+    system.shutdown().await;
+    outcome
+}
+
+/// Where state is kept, as typed.
+pub(crate) fn state_of(args: &StateArgs) -> StateDirectory {
+    if args.ephemeral {
+        StateDirectory::Ephemeral
+    } else {
+        StateDirectory::At(args.state.clone())
+    }
+}
+
+fn env_file_of(args: &DevArgs) -> PathBuf {
+    let usual = || args.state.state.join(ENV_FILE);
+    args.env_file.clone().unwrap_or_else(usual)
+}
+
+fn options_of(args: &DevArgs) -> Result<Options, CliError> {
+    let template = match &args.template {
+        None => (TEMPLATE_NAME.to_owned(), TEMPLATE.to_owned()),
+        Some(path) => (path.display().to_string(), read(path)?),
+    };
+    Ok(Options {
+        state: state_of(&args.state),
+        api_port: Port::from_option(Some(args.port), args.port),
+        engine_port: Port::from_option(args.engine_port, ENGINE_PORT),
+        mailbox_port: Port::from_option(args.mailbox_port, MAILBOX_PORT),
+        smtp_port: Port::from_option(args.smtp_port, SMTP_PORT),
+        template,
+        parameters: by_name(&args.parameters),
+        registry: Registry::standard(),
+    })
+}
+
+fn read(path: &Path) -> Result<String, CliError> {
+    fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The last line is the one to wait for.
+fn announce(system: &System, env_file: &Path, took: Duration) -> Result<(), CliError> {
+    let addresses = system.addresses();
+    let text = format!(
+        "HTTP API  {}\nmailbox   {}   (SMTP {})\nAWS       {}\n\
+         Ready in {:.2} s.  Names and addresses:  . {}\n",
+        addresses.api,
+        addresses.mailbox,
+        addresses.smtp,
+        addresses.engine,
+        took.as_secs_f64(),
+        env_file.display(),
+    );
+    say(&text)
+}
+
+pub(crate) fn say(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.map_err(|source| CliError::Io {
+        what: "the terminal could not be written",
+        source,
+    })
+}
+
+/// The lines go beside the system's work; without a journal there are none.
+fn start_live(system: &System) -> Option<tokio::task::JoinHandle<()>> {
+    let Some(Resource::Table {
+        stream_arn: Some(stream_arn),
+        ..
+    }) = system.host().resources().get(live::JOURNAL)
+    else {
+        return None;
+    };
+    let (sdk, stream_arn) = (system.engine().sdk_config(), stream_arn.clone());
+    Some(tokio::spawn(async move {
+        live::show(&sdk, &stream_arn, io::stdout()).await;
+    }))
+}
+
+/// Best effort: the system stops whether or not the file can be removed.
+fn remove(env_file: &Path) {
+    if let Err(error) = fs::remove_file(env_file) {
+        tracing::warn!(%error, path = %env_file.display(), "the env file could not be removed");
+    }
+}

@@ -1,0 +1,39 @@
+//! `callboard engine`: DynamoDB with Streams, SQS and SNS on one port, and nothing
+//! else.
+
+use crate::args::EngineArgs;
+use crate::dev::{say, state_of};
+use crate::error::CliError;
+use crate::ports::{Port, listen, url_of};
+use crate::signals::asked_to_stop;
+use crate::system::open_engine;
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// [`CliError`] if the port or the state cannot be had, or the server ends by itself.
+pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
+    let port = Port::from_option(Some(args.port), args.port);
+    let listener = listen(port, "the AWS engine", "--port").await?;
+    let url = url_of(&listener)?;
+    let engine = open_engine(&state_of(&args.state)).await?;
+    engine.set_public_url(url.clone());
+    say(&format!(
+        "Ready: DynamoDB, SQS and SNS at {url}\n\
+         export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=callboard AWS_SECRET_ACCESS_KEY=callboard\n"
+    ))?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = engine.serve(listener, async {
+        // Dropped or sent: both mean stop.
+        let _ = stopped.await;
+    });
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        asked = asked_to_stop() => {
+            drop(stop);
+            let _ = served.await;
+            asked
+        }
+        _ = &mut served => Err(CliError::Ended("the AWS engine")),
+    }
+}

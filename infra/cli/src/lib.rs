@@ -1,0 +1,37 @@
+//! The command `callboard`: run the whole of it on a laptop, look inside it, and mend
+//! it.
+//!
+//! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
+//!   tests use it as the commands do.
+//! * [`dev`], [`demo`] and [`engine`] are the commands; [`args`] is what may be typed.
+//!
+//! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
+//! system from outside, `dev` shows what its journal says.
+
+pub mod args;
+pub mod demo;
+pub mod dev;
+pub mod engine;
+pub mod env_file;
+mod error;
+mod link_keys;
+mod live;
+pub mod ports;
+mod signals;
+pub mod system;
+
+pub use error::CliError;
+
+use args::{Cli, Command};
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// [`CliError`], with a sentence for the terminal and an exit code.
+pub async fn run(cli: &Cli) -> Result<(), CliError> {
+    match &cli.command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Engine(args) => engine::run(args).await,
+    }
+}

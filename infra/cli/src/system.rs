@@ -1,0 +1,399 @@
+//! The whole of it in one process: engine, mailbox, functions on their host, and
+//! the HTTP API. `dev` runs it, `demo` and the tests run their own; several can run
+//! side by side, and nothing here prints.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use axum::serve::ListenerExt;
+use callboard_engine::{Engine, EngineConfig, State};
+use callboard_host::{Host, HostConfig, Registry, Resource};
+use callboard_mailbox::{Mailbox, Store};
+use callboard_template::{Parameters, Stack};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::env_file::{EnvFile, variable_name};
+use crate::error::CliError;
+use crate::link_keys;
+use crate::ports::{Port, address_of, listen, url_of};
+
+/// The template that is compiled in, so that the binary works from anywhere.
+pub const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// Its name in messages.
+pub const TEMPLATE_NAME: &str = "infra/template.yaml";
+
+/// Prefix of the physical names of tables, queues and topics.
+const NAMES_PREFIX: &str = "callboard-";
+
+/// Name of the file in the state directory that says how far streams were read.
+const CHECKPOINTS_FILE: &str = "stream-checkpoints.json";
+
+/// Name of the mailbox's file in the state directory.
+const MAILBOX_FILE: &str = "mailbox.sqlite";
+
+/// Region and account of everything here, as the engine has them by default.
+const REGION: &str = "us-east-1";
+
+/// Dummy credentials: the engine checks no signature, but SDKs insist on signing.
+const DUMMY_CREDENTIAL: &str = "callboard";
+
+/// How long servers may take to end after they were told to.
+const SERVERS_END: Duration = Duration::from_secs(3);
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateDirectory {
+    /// In memory; gone with the process.
+    Ephemeral,
+    /// In this directory, made if missing.
+    At(PathBuf),
+}
+
+/// What a system is started with.
+pub struct Options {
+    /// Where everything is kept.
+    pub state: StateDirectory,
+    /// Port of the HTTP API.
+    pub api_port: Port,
+    /// Port of the AWS engine.
+    pub engine_port: Port,
+    /// Port of the mailbox's JSON.
+    pub mailbox_port: Port,
+    /// Port of the mailbox's SMTP.
+    pub smtp_port: Port,
+    /// The template's name in messages, and its text.
+    pub template: (String, String),
+    /// Values for the template's parameters; they win over those set here.
+    pub parameters: BTreeMap<String, String>,
+    /// The functions' code by name.
+    pub registry: Registry,
+}
+
+impl Default for Options {
+    /// In memory, on any free ports, with the built-in template and functions: what
+    /// a test wants.
+    fn default() -> Self {
+        Self {
+            state: StateDirectory::Ephemeral,
+            api_port: Port::Any,
+            engine_port: Port::Any,
+            mailbox_port: Port::Any,
+            smtp_port: Port::Any,
+            template: (TEMPLATE_NAME.to_owned(), TEMPLATE.to_owned()),
+            parameters: BTreeMap::new(),
+            registry: Registry::standard(),
+        }
+    }
+}
+
+/// Where a running system is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Base URL of the HTTP API.
+    pub api: String,
+    /// Base URL of the AWS engine.
+    pub engine: String,
+    /// Base URL of the mailbox's JSON.
+    pub mailbox: String,
+    /// The mailbox's SMTP.
+    pub smtp: SocketAddr,
+}
+
+/// A running system. Dropped, its servers end at once; [`System::shutdown`] lets
+/// work under way come to its end first.
+pub struct System {
+    addresses: Addresses,
+    env: EnvFile,
+    engine: Engine,
+    mailbox: Mailbox,
+    host: Host,
+    servers: JoinSet<(&'static str, io::Result<()>)>,
+    stop: watch::Sender<bool>,
+}
+
+/// The listeners, bound before anything is started, so that a port in use is found
+/// before any state is touched.
+struct Listeners {
+    api: TcpListener,
+    engine: TcpListener,
+    mailbox: TcpListener,
+    smtp: TcpListener,
+}
+
+impl System {
+    /// Starts everything and returns when it is ready.
+    ///
+    /// # Errors
+    /// [`CliError`] says which part could not be started and why; what had been
+    /// started is stopped.
+    pub async fn start(options: Options) -> Result<Self, CliError> {
+        let listeners = Listeners::bind(&options).await?;
+        let addresses = listeners.addresses()?;
+        // The engine's lock on the directory comes first: what follows is ours alone.
+        let engine = open_engine(&options.state).await?;
+        engine.set_public_url(addresses.engine.clone());
+        let mailbox = open_mailbox(&options.state).await?;
+        let stack = load_template(&options, &addresses)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = JoinSet::new();
+        serve_engine(&mut servers, &engine, listeners.engine, stopped.clone());
+        serve_mailbox(
+            &mut servers,
+            &mailbox,
+            listeners.mailbox,
+            listeners.smtp,
+            stopped.clone(),
+        );
+        let sdk = engine.sdk_config();
+        let host = start_host(stack, &sdk, &options).await?;
+        serve_api(&mut servers, host.router(), listeners.api, stopped);
+        let env = environment(&addresses, &host);
+        Ok(Self {
+            addresses,
+            env,
+            engine,
+            mailbox,
+            host,
+            servers,
+            stop,
+        })
+    }
+
+    /// Where it is.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Addresses and names as variables, for a shell or for `demo`.
+    pub fn env(&self) -> &EnvFile {
+        &self.env
+    }
+
+    /// The AWS engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The mailbox.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// The functions' host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Returns when a part ends without being asked to; never otherwise.
+    pub async fn ended(&mut self) -> CliError {
+        match self.servers.join_next().await {
+            Some(Ok((part, _))) => CliError::Ended(part),
+            Some(Err(_)) | None => CliError::Ended("a server"),
+        }
+    }
+
+    /// Stops in good order: no new requests, then the functions' work under way,
+    /// then mailbox and engine.
+    pub async fn shutdown(mut self) {
+        self.host.shutdown().await;
+        self.stop.send_replace(true);
+        let all_ended = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(SERVERS_END, all_ended).await.is_err() {
+            self.servers.abort_all();
+        }
+    }
+}
+
+impl Listeners {
+    async fn bind(options: &Options) -> Result<Self, CliError> {
+        Ok(Self {
+            api: listen(options.api_port, "the HTTP API", "--port").await?,
+            engine: listen(options.engine_port, "the AWS engine", "--engine-port").await?,
+            mailbox: listen(options.mailbox_port, "the mailbox", "--mailbox-port").await?,
+            smtp: listen(options.smtp_port, "the mailbox's SMTP", "--smtp-port").await?,
+        })
+    }
+
+    fn addresses(&self) -> Result<Addresses, CliError> {
+        Ok(Addresses {
+            api: url_of(&self.api)?,
+            engine: url_of(&self.engine)?,
+            mailbox: url_of(&self.mailbox)?,
+            smtp: address_of(&self.smtp)?,
+        })
+    }
+}
+
+/// Opens the engine's state, as `dev` and `engine` both do.
+///
+/// # Errors
+/// [`CliError::Engine`] says whether the directory is unwritable, in use or damaged.
+pub async fn open_engine(state: &StateDirectory) -> Result<Engine, CliError> {
+    let state = match state {
+        StateDirectory::Ephemeral => State::Ephemeral,
+        StateDirectory::At(directory) => {
+            make_private(directory)?;
+            State::Directory(directory.clone())
+        }
+    };
+    Ok(Engine::open(EngineConfig {
+        state,
+        region: REGION.to_owned(),
+        ..EngineConfig::default()
+    })
+    .await?)
+}
+
+/// The state holds addresses and mails of people: for its owner alone. A directory
+/// that was there before keeps the rights its owner gave it.
+fn make_private(directory: &Path) -> Result<(), CliError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(directory)
+        .map_err(|source| CliError::Unwritable {
+            path: directory.to_owned(),
+            source,
+        })
+}
+
+async fn open_mailbox(state: &StateDirectory) -> Result<Mailbox, CliError> {
+    let store = match state {
+        StateDirectory::Ephemeral => Store::Memory,
+        StateDirectory::At(directory) => Store::File(directory.join(MAILBOX_FILE)),
+    };
+    Ok(Mailbox::open(store).await?)
+}
+
+/// Reads the template with what is known only here: where mails go, what links
+/// begin with, and the keys that sign them.
+fn load_template(options: &Options, addresses: &Addresses) -> Result<Stack, CliError> {
+    let (name, text) = &options.template;
+    let mut parameters = Parameters {
+        region: REGION.to_owned(),
+        ..Parameters::default()
+    };
+    let keys = match &options.state {
+        StateDirectory::Ephemeral => link_keys::generate(),
+        StateDirectory::At(directory) => link_keys::of_directory(directory)?,
+    };
+    let ours = [
+        ("MailTransport", format!("smtp://{}", addresses.smtp)),
+        ("PublicUrl", addresses.api.clone()),
+        ("LinkKeys", keys),
+    ];
+    for (parameter, value) in ours {
+        // A template of another make need not know our parameters.
+        if declares(text, parameter) {
+            parameters = parameters.with(parameter, value);
+        }
+    }
+    parameters.values.extend(options.parameters.clone());
+    Ok(callboard_template::load(name, text, &parameters)?)
+}
+
+/// Whether a line of the template opens a parameter (or anything else at that
+/// depth) of this name; only to leave out what a foreign template has no use for.
+fn declares(template: &str, parameter: &str) -> bool {
+    template
+        .lines()
+        .any(|line| line.trim_end() == format!("  {parameter}:"))
+}
+
+async fn start_host(stack: Stack, sdk: &SdkConfig, options: &Options) -> Result<Host, CliError> {
+    let checkpoints = match &options.state {
+        StateDirectory::Ephemeral => None,
+        StateDirectory::At(directory) => Some(directory.join(CHECKPOINTS_FILE)),
+    };
+    let config = HostConfig {
+        names_prefix: NAMES_PREFIX.to_owned(),
+        checkpoints,
+        ..HostConfig::new(stack, sdk.clone(), options.registry.clone())
+    };
+    Ok(Host::start(config).await?)
+}
+
+type Servers = JoinSet<(&'static str, io::Result<()>)>;
+
+/// Ends when the system is told to stop, or is dropped.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the system was dropped, which is a stop as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+fn serve_engine(
+    servers: &mut Servers,
+    engine: &Engine,
+    listener: TcpListener,
+    stopped: watch::Receiver<bool>,
+) {
+    let engine = engine.clone();
+    servers.spawn(async move {
+        let outcome = engine.serve(listener, until(stopped)).await;
+        ("the AWS engine", outcome)
+    });
+}
+
+fn serve_mailbox(
+    servers: &mut Servers,
+    mailbox: &Mailbox,
+    http: TcpListener,
+    smtp: TcpListener,
+    stopped: watch::Receiver<bool>,
+) {
+    let (reader, post) = (mailbox.clone(), mailbox.clone());
+    let stop_http = until(stopped.clone());
+    servers.spawn(async move { ("the mailbox", reader.serve_http(http, stop_http).await) });
+    servers.spawn(async move {
+        (
+            "the mailbox's SMTP",
+            post.serve_smtp(smtp, until(stopped)).await,
+        )
+    });
+}
+
+fn serve_api(
+    servers: &mut Servers,
+    router: axum::Router,
+    listener: TcpListener,
+    stopped: watch::Receiver<bool>,
+) {
+    let listener = listener.tap_io(|stream| {
+        // Small answers: Nagle would delay them. A stream that cannot be set fails
+        // on its first read, which tells more.
+        let _ = stream.set_nodelay(true);
+    });
+    servers.spawn(async move {
+        let outcome = axum::serve(listener, router)
+            .with_graceful_shutdown(until(stopped))
+            .await;
+        ("the HTTP API", outcome)
+    });
+}
+
+fn environment(addresses: &Addresses, host: &Host) -> EnvFile {
+    let mut env = EnvFile::default();
+    env.set("AWS_ENDPOINT_URL", &addresses.engine);
+    env.set("AWS_REGION", REGION);
+    env.set("AWS_ACCESS_KEY_ID", DUMMY_CREDENTIAL);
+    env.set("AWS_SECRET_ACCESS_KEY", DUMMY_CREDENTIAL);
+    env.set("CALLBOARD_API", &addresses.api);
+    env.set("CALLBOARD_MAILBOX", &addresses.mailbox);
+    env.set("CALLBOARD_SMTP", addresses.smtp.to_string());
+    for (logical_id, resource) in host.resources().iter() {
+        // A function exists in this process alone: there is nothing to point at.
+        if !matches!(resource, Resource::Function { .. }) {
+            env.set(variable_name(logical_id), resource.reference());
+        }
+    }
+    env
+}
