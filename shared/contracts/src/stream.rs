@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{EntryId, RecipientId, SlotId};
+use crate::id::{EntryId, RecipientId, SlotId, derived_uuid};
 use crate::notification::NotificationId;
 use crate::time::Timestamp;
 
@@ -49,6 +49,13 @@ impl StreamId {
     #[must_use]
     pub fn event(source: &str, id: &str) -> Self {
         Self(format!("event#{source}#{id}"))
+    }
+
+    /// The stream of one `Idempotency-Key` for one route. The key is the caller's text, so it is
+    /// hashed: it may be long, and it may hold anything.
+    #[must_use]
+    pub fn command(route: &str, key: &str) -> Self {
+        Self(format!("command#{}", derived_uuid(&["command", route, key]).simple()))
     }
 
     /// What stands before the first `#`: `slot`, `entry`, …
@@ -158,6 +165,27 @@ pub trait Fold: Default + Clone + Serialize + DeserializeOwned + Send + Sync {
     fn evolve(self, event: &Self::Event, at: Timestamp) -> Self;
 }
 
+/// A fold that remembers nothing: for streams that are asked only whether they exist, or whose
+/// one commit says it all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Unfolded<E>(#[serde(skip)] std::marker::PhantomData<fn() -> E>);
+
+impl<E> Default for Unfolded<E> {
+    fn default() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+impl<E: DomainEvent> Fold for Unfolded<E> {
+    type Event = E;
+    const VERSION: u32 = 1;
+
+    fn evolve(self, _: &E, _: Timestamp) -> Self {
+        self
+    }
+}
+
 /// Declares the events of one kind of stream: variants, full type names and visibility.
 macro_rules! domain_events {
     ($(#[$doc:meta])* pub enum $name:ident { $($variant:ident = $type:literal $visibility:ident),+ $(,)? }) => {
@@ -168,6 +196,9 @@ macro_rules! domain_events {
         }
 
         impl $name {
+            /// Every type that may stand in such a stream.
+            pub const TYPES: &'static [&'static str] = &[$($type),+];
+
             /// Every type that may stand in such a stream, with its JSON Schema's maker.
             #[must_use]
             pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
