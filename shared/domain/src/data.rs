@@ -1,1 +1,26 @@
-//! Being written.
+//! The data files of `events/`, embedded when this crate is compiled (see `build.rs`).
+
+use callboard_contracts::{EntryEvent, NotificationEvent, RecipientEvent, SlotEvent};
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/data.rs"));
+}
+
+/// Foreign event types: file name below `events/foreign`, and its text.
+pub static FOREIGN: &[(&str, &str)] = embedded::FOREIGN;
+
+/// Notification definitions and wordings: path below `events/notifications`, and its text.
+pub static NOTIFICATIONS: &[(&str, &str)] = embedded::NOTIFICATIONS;
+
+/// The full types of every event that Callboard makes itself.
+pub fn own_event_types() -> impl Iterator<Item = &'static str> {
+    [
+        SlotEvent::TYPES,
+        EntryEvent::TYPES,
+        NotificationEvent::TYPES,
+        RecipientEvent::TYPES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

@@ -4,4 +4,5 @@ pub mod definition;
 pub mod gate;
 pub mod notification;
 
+pub use definition::{Catalogue, Context, Definition, Person, RenderError, Rendered};
 pub use notification::{AttemptKey, Notification, NotificationStatus, Refusal};

@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const DEFINITION: &str = r#"{"id":"hello","on":"com.example.greeted.v1","recipient":"/to",
+    "channel":"email","category":"greetings","unknownPolicy":"park","expires":"/until"}"#;
+
+fn with_wording<'a>(subject: &'a str, text: &'a str, html: &'a str) -> [(&'a str, &'a str); 4] {
+    [
+        ("hello/definition.json", DEFINITION),
+        ("hello/subject.txt", subject),
+        ("hello/body.txt", text),
+        ("hello/body.html", html),
+    ]
+}
+
+fn fill(files: &[(&str, &str)], data: &Value) -> Result<Rendered, RenderError> {
+    let catalogue = Catalogue::load(files).expect("definitions");
+    let definition = catalogue.get("hello").expect("the definition");
+    catalogue.render(
+        definition,
+        &Context {
+            data,
+            personal: &json!({}),
+            recipient: Person::default(),
+            links: &BTreeMap::new(),
+            time: Timestamp::from_millis(0),
+        },
+    )
+}
+
+#[test]
+fn html_is_escaped_and_text_is_not() {
+    let files = with_wording("Hi", "{{ data.x }}", "<p>{{ data.x }}</p>");
+    let data = json!({"x": "<script>alert('&')</script>"});
+    let rendered = fill(&files, &data).expect("a mail");
+    assert_eq!(rendered.text, "<script>alert('&')</script>");
+    assert!(!rendered.html.contains("<script>"), "{}", rendered.html);
+    assert!(
+        rendered.html.starts_with("<p>&lt;script&gt;"),
+        "{}",
+        rendered.html
+    );
+}
+
+#[test]
+fn a_missing_value_is_an_error_with_file_and_line_in_every_part() {
+    for part in Part::ALL {
+        let at = |this| {
+            if this == part {
+                "fine\n{{ data.missing }}"
+            } else {
+                "fine"
+            }
+        };
+        let files = with_wording(at(Part::Subject), at(Part::Text), at(Part::Html));
+        let error = fill(&files, &json!({})).expect_err("a value is missing");
+        assert_eq!((error.part, error.line), (part, Some(2)));
+        assert_eq!(error.problem, RenderProblem::Missing);
+    }
+}
+
+#[test]
+fn null_is_as_missing_as_what_is_not_there() {
+    let files = with_wording("Hi {{ recipient.name }}", "x", "x");
+    let error = fill(&files, &json!({})).expect_err("nobody's name is `none`");
+    assert_eq!(error.problem, RenderProblem::Missing);
+    let files = with_wording(
+        "Hi{% if recipient.name %} {{ recipient.name }}{% endif %}",
+        "x",
+        "x",
+    );
+    assert_eq!(fill(&files, &json!({})).expect("a mail").subject, "Hi");
+}
+
+#[test]
+fn a_subject_with_line_breaks_or_control_characters_is_refused() {
+    let files = with_wording("Hi {{ data.x }}", "x", "x");
+    for bad in [
+        "a\r\nBcc: x@example.com",
+        "a\nb",
+        "a\rb",
+        "a\0b",
+        "a\u{7f}b",
+        "a\u{85}b",
+        "a\u{2028}b",
+    ] {
+        let error = fill(&files, &json!({"x": bad})).expect_err("a broken subject");
+        assert_eq!(error.problem, RenderProblem::ControlCharacter, "{bad:?}");
+    }
+    assert_eq!(
+        fill(&files, &json!({"x": "ä 字"})).expect("a mail").subject,
+        "Hi ä 字"
+    );
+}
+
+#[test]
+fn an_empty_or_endless_subject_is_refused() {
+    let files = with_wording("{{ data.x }}", "x", "x");
+    let problem = |x: &str| fill(&files, &json!({"x": x})).map_err(|error| error.problem);
+    assert_eq!(problem("  "), Err(RenderProblem::EmptySubject));
+    assert_eq!(problem(&"x".repeat(501)), Err(RenderProblem::LongSubject));
+}
+
+#[test]
+fn an_error_never_shows_a_value() {
+    let files = with_wording("Hi", "{{ data.x | when }} {{ data.x + 1 }}", "x");
+    let error = fill(&files, &json!({"x": "canary@example.com"})).expect_err("not a time");
+    assert_eq!(error.problem, RenderProblem::NotATime);
+    assert!(!format!("{error} {error:?}").contains("canary"));
+    assert_eq!(
+        error.to_string(),
+        "hello/body.txt:1: a value is not an RFC 3339 time"
+    );
+}
+
+#[test]
+fn times_are_told_in_the_zone_of_recipient_then_definition_then_utc() {
+    let zoned = DEFINITION.replace("\"category\"", "\"zone\":\"Europe/Berlin\",\"category\"");
+    let data = json!({"t": "2026-02-02T13:30:00Z"});
+    let links = BTreeMap::new();
+    let told = |definition: &str, zone: Option<&str>| {
+        let mut files = with_wording("{{ data.t | when }}", "x", "x");
+        files[0].1 = definition;
+        let catalogue = Catalogue::load(&files).expect("definitions");
+        let context = Context {
+            data: &data,
+            personal: &Value::Null,
+            recipient: Person { name: None, zone },
+            links: &links,
+            time: Timestamp::from_millis(0),
+        };
+        let definition = catalogue.get("hello").expect("the definition");
+        catalogue
+            .render(definition, &context)
+            .expect("a mail")
+            .subject
+    };
+    assert!(told(DEFINITION, None).ends_with("13:30 UTC"));
+    assert!(told(&zoned, None).ends_with("14:30 CET"));
+    assert!(told(&zoned, Some("Asia/Tokyo")).ends_with("22:30 JST"));
+    assert!(told(&zoned, Some("Nowhere/Land")).ends_with("14:30 CET"));
+}
+
+#[test]
+fn everything_wrong_with_a_folder_is_told_at_once() {
+    let files = [
+        (
+            "hello/definition.json",
+            r#"{"id":"Bye","on":"x","recipient":"to","channel":"email","category":"","unknownPolicy":"park","expires":"until","zone":"Mars"}"#,
+        ),
+        ("hello/subject.txt", "fine\n{% if %}"),
+        ("hello/body.txt", "fine"),
+        ("hello/notes.md", "?"),
+        ("stray.json", "{}"),
+    ];
+    let problems = Catalogue::load(&files).expect_err("problems").to_string();
+    for expected in [
+        "stray.json: stands in no folder",
+        "hello/notes.md: not a file of a notification",
+        "hello/subject.txt: line 2: ",
+        "hello/body.html: the file is missing",
+        "hello/definition.json: /id: the id is the name of the folder",
+        "hello/definition.json: /id: an id has",
+        "hello/definition.json: /category: ",
+        "hello/definition.json: /recipient: ",
+        "hello/definition.json: /expires: ",
+        "hello/definition.json: /zone: ",
+    ] {
+        assert!(
+            problems.contains(expected),
+            "{expected} is not in\n{problems}"
+        );
+    }
+    let unknown_member = [("hello/definition.json", r#"{"colour":"red"}"#)];
+    let problems = Catalogue::load(&unknown_member)
+        .expect_err("problems")
+        .to_string();
+    assert!(problems.contains("unknown field `colour`"), "{problems}");
+}
+
+#[test]
+fn recipient_and_expiry_are_read_from_the_data_by_pointer() {
+    let files = with_wording("Hi", "x", "x");
+    let catalogue = Catalogue::load(&files).expect("definitions");
+    let definition = catalogue
+        .for_event("com.example.greeted.v1")
+        .next()
+        .expect("one");
+    let data = json!({"to": "usr-1", "until": "2026-02-02T13:30:00Z"});
+    assert_eq!(
+        definition.recipient_of(&data).map(String::from),
+        Ok("usr-1".to_owned())
+    );
+    assert_eq!(
+        definition.expires_at(&data),
+        Ok("2026-02-02T13:30:00Z".parse().ok())
+    );
+    assert_eq!(definition.expires_at(&json!({})), Ok(None));
+    let bad = json!({"to": "canary@@#", "until": "soon"});
+    let errors = format!(
+        "{} {}",
+        definition.recipient_of(&bad).expect_err("not an id"),
+        definition.expires_at(&bad).expect_err("not a time")
+    );
+    assert!(
+        errors.contains("/to") && errors.contains("/until"),
+        "{errors}"
+    );
+    assert!(
+        !errors.contains("canary") && !errors.contains("soon"),
+        "{errors}"
+    );
+}
