@@ -1,0 +1,203 @@
+//! What SQS and SNS share: one SQLite connection, the queues and topics kept in memory beside it,
+//! and transactions whose effects on both happen together or not at all.
+//!
+//! One connection under one lock, because a publish must reach all its queues at once and SQLite
+//! has one writer anyway. What is answered with 200 is committed to the write-ahead log before:
+//! it outlives `kill -9`.
+
+mod open;
+mod rows;
+mod work;
+
+pub(crate) use rows::{Ready, Row};
+pub(crate) use work::{Changes, Work};
+
+use crate::Clock;
+use crate::sns::Topics;
+use crate::sqs::Queues;
+use rusqlite::Connection;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::Notify;
+
+/// The storage failed: the service answers 500 and logs why.
+pub(crate) type StorageError = rusqlite::Error;
+
+pub(crate) struct Messages {
+    store: Mutex<Store>,
+    clock: Clock,
+    names: Names,
+}
+
+/// The parts of ARNs and URLs.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    public_url: RwLock<String>,
+}
+
+struct Store {
+    db: Connection,
+    /// The newest message id given out.
+    last_id: i64,
+    queues: Queues,
+    topics: Topics,
+    /// Per queue: who waits for a message.
+    waiting: HashMap<i64, Arc<Notify>>,
+}
+
+impl std::fmt::Debug for Messages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Messages")
+    }
+}
+
+impl Names {
+    pub(crate) fn queue_arn(&self, queue: &str) -> String {
+        format!("arn:aws:sqs:{}:{}:{queue}", self.region, self.account)
+    }
+
+    pub(crate) fn topic_arn(&self, topic: &str) -> String {
+        format!("arn:aws:sns:{}:{}:{topic}", self.region, self.account)
+    }
+
+    pub(crate) fn queue_url(&self, queue: &str) -> String {
+        let base = self.public_url();
+        format!("{base}/{}/{queue}", self.account)
+    }
+
+    /// The base of URLs, without a slash at its end.
+    pub(crate) fn public_url(&self) -> String {
+        self.public_url
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The name in a queue ARN of this region and account.
+    pub(crate) fn queue_in<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        local_name(arn, "sqs", self)
+    }
+}
+
+fn local_name<'a>(arn: &'a str, service: &str, names: &Names) -> Option<&'a str> {
+    arn.strip_prefix("arn:aws:")?
+        .strip_prefix(service)?
+        .strip_prefix(':')?
+        .strip_prefix(names.region.as_str())?
+        .strip_prefix(':')?
+        .strip_prefix(names.account.as_str())?
+        .strip_prefix(':')
+}
+
+impl Messages {
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn set_public_url(&self, url: String) {
+        let mut base = self
+            .names
+            .public_url
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        url.trim_end_matches('/').clone_into(&mut base);
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` in one transaction: its rows are committed and its arrivals told, or, on an
+    /// error, nothing has happened.
+    pub(crate) fn transact<T, E: From<StorageError>>(
+        &self,
+        work: impl FnOnce(&mut Work<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut store = self.store();
+        let store = &mut *store;
+        let now = self.clock.now_ms();
+        store.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut running = Work::new(
+            &store.db,
+            &mut store.last_id,
+            &mut store.queues,
+            &mut store.topics,
+            &self.names,
+            now,
+        );
+        let outcome = work(&mut running);
+        let changes = running.into_changes();
+        let outcome = outcome.and_then(|value| {
+            store.db.prepare_cached("COMMIT")?.execute([])?;
+            Ok(value)
+        });
+        match &outcome {
+            Ok(_) => store.apply(changes),
+            Err(_) => store.undo()?,
+        }
+        outcome
+    }
+
+    /// What a waiter for a message of queue `id` listens to.
+    pub(crate) fn arrivals(&self, id: i64) -> Arc<Notify> {
+        self.store().waiting.entry(id).or_default().clone()
+    }
+
+    /// Clears away what time has ended: messages past their queue's retention, forgotten
+    /// deduplication ids.
+    pub(crate) fn upkeep(&self) {
+        let outcome = self.transact(|work| -> Result<(), StorageError> {
+            work.forget_old_dedup_ids()?;
+            for queue in work.queues.ids() {
+                work.expire(queue)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the upkeep of queues failed");
+        }
+    }
+}
+
+impl Store {
+    /// Back to what is committed. Queues and topics are read again, for the failed work may have
+    /// changed them in memory.
+    fn undo(&mut self) -> Result<(), StorageError> {
+        // SQLite has rolled back by itself after some failures, and says so by an error here.
+        if let Err(error) = self.db.execute_batch("ROLLBACK") {
+            tracing::debug!(%error, "nothing was left to roll back");
+        }
+        if std::mem::take(&mut self.queues.touched) {
+            self.queues = Queues::load(&self.db)?;
+        }
+        if std::mem::take(&mut self.topics.touched) {
+            self.topics = Topics::load(&self.db)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, changes: Changes) {
+        self.queues.touched = false;
+        self.topics.touched = false;
+        for (queue, by) in changes.counts {
+            self.queues.count(queue, by);
+        }
+        for queue in changes.arrivals {
+            if let Some(waiting) = self.waiting.get(&queue) {
+                waiting.notify_waiters();
+            }
+        }
+        for queue in changes.gone {
+            // Who waits there finds the queue gone.
+            if let Some(waiting) = self.waiting.remove(&queue) {
+                waiting.notify_waiters();
+            }
+        }
+    }
+}

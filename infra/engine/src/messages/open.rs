@@ -1,0 +1,114 @@
+//! The file of queues and topics: its tables, and reading them when it is opened.
+
+use super::{Messages, Names, Store, StorageError};
+use crate::Clock;
+use crate::config::EngineError;
+use crate::sns::Topics;
+use crate::sqs::Queues;
+use rusqlite::Connection;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, RwLock};
+
+/// The layout below. Raised with every change that an older engine could not read.
+const LAYOUT: i64 = 1;
+/// Prepared statements kept: all that the services use, with room.
+const STATEMENTS: usize = 64;
+
+/// `visible_at`, `sent_at`, `leased_at`, `first_at` are milliseconds since the epoch. A message id
+/// grows with time of sending, and is the order of a FIFO queue. `lane` is the message group in a
+/// FIFO queue and NULL in a standard one. A lane's `open_at` is when its next message may be
+/// received: the end of the longest lease in it, or the delay of its head. Both kinds of receive
+/// are therefore one look at the front of an index, however long the queue is.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS queues(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, attributes TEXT NOT NULL,
+    tags TEXT NOT NULL, created_at INTEGER NOT NULL, modified_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS messages(
+    id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, lane TEXT, visible_at INTEGER NOT NULL,
+    leased_at INTEGER NOT NULL DEFAULT 0, receives INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER NOT NULL, first_at INTEGER, message_id TEXT NOT NULL, body TEXT NOT NULL,
+    details TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS messages_ready ON messages(queue, visible_at, id) WHERE lane IS NULL;
+CREATE INDEX IF NOT EXISTS messages_laned ON messages(queue, lane, id) WHERE lane IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_leased ON messages(queue, lane, visible_at)
+    WHERE lane IS NOT NULL AND leased_at > 0;
+CREATE TABLE IF NOT EXISTS lanes(
+    queue INTEGER NOT NULL, lane TEXT NOT NULL, head INTEGER NOT NULL, open_at INTEGER NOT NULL,
+    PRIMARY KEY(queue, lane)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lanes_open ON lanes(queue, open_at, head);
+CREATE TABLE IF NOT EXISTS dedup(
+    scope TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, message_id TEXT NOT NULL,
+    sequence TEXT NOT NULL, PRIMARY KEY(scope, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dedup_until ON dedup(until);
+CREATE TABLE IF NOT EXISTS topics(
+    name TEXT PRIMARY KEY, attributes TEXT NOT NULL, tags TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subscriptions(
+    arn TEXT PRIMARY KEY, topic TEXT NOT NULL, protocol TEXT NOT NULL, endpoint TEXT NOT NULL,
+    attributes TEXT NOT NULL) WITHOUT ROWID;
+";
+
+impl Messages {
+    pub(crate) fn open(
+        file: Option<PathBuf>,
+        clock: Clock,
+        region: &str,
+        account: &str,
+        public_url: &str,
+    ) -> Result<Messages, EngineError> {
+        let failed = |error: StorageError| match &file {
+            Some(path) => EngineError::Damaged {
+                path: path.clone(),
+                detail: error.to_string(),
+            },
+            None => EngineError::Storage(error.to_string()),
+        };
+        let db = match &file {
+            Some(path) => Connection::open(path),
+            None => Connection::open_in_memory(),
+        }
+        .map_err(failed)?;
+        let found = layout(&db).map_err(failed)?;
+        if found > LAYOUT {
+            return Err(EngineError::Newer {
+                path: file.unwrap_or_default(),
+                found,
+                known: LAYOUT,
+            });
+        }
+        let store = load(db).map_err(failed)?;
+        Ok(Messages {
+            store: Mutex::new(store),
+            clock,
+            names: Names {
+                region: region.to_owned(),
+                account: account.to_owned(),
+                public_url: RwLock::new(public_url.to_owned()),
+            },
+        })
+    }
+}
+
+fn layout(db: &Connection) -> Result<i64, StorageError> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn load(db: Connection) -> Result<Store, StorageError> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.execute_batch(TABLES)?;
+    db.pragma_update(None, "user_version", LAYOUT)?;
+    let last_id = db.query_row("SELECT COALESCE(MAX(id), 0) FROM messages", [], |row| {
+        row.get(0)
+    })?;
+    let queues = Queues::load(&db)?;
+    let topics = Topics::load(&db)?;
+    Ok(Store {
+        db,
+        last_id,
+        queues,
+        topics,
+        waiting: HashMap::new(),
+    })
+}

@@ -1,0 +1,128 @@
+//! A running transaction.
+
+use super::{Names, StorageError};
+use crate::sns::Topics;
+use crate::sqs::Queues;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A message id is the millisecond of its sending shifted by this, plus a count: about a million
+/// ids per millisecond before it runs ahead of the clock, and 63 bits last until the year 2248.
+const ID_SHIFT: u32 = 20;
+/// How long a deduplication id is remembered (AWS, "Exactly-once processing": 5 minutes).
+const DEDUP_MS: i64 = 5 * 60 * 1000;
+
+/// The rows, queues and topics within one transaction.
+pub(crate) struct Work<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) queues: &'a mut Queues,
+    pub(crate) topics: &'a mut Topics,
+    pub(crate) names: &'a Names,
+    /// The transaction's time, in milliseconds since the epoch.
+    pub(crate) now: i64,
+    last_id: &'a mut i64,
+    pub(super) changes: Changes,
+}
+
+/// What is told once the transaction is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(super) counts: Vec<(i64, i64)>,
+    pub(super) arrivals: Vec<i64>,
+    pub(super) gone: Vec<i64>,
+}
+
+/// What an earlier message with the same deduplication id was answered with.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    pub(crate) message_id: String,
+    pub(crate) sequence: String,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        db: &'a Connection,
+        last_id: &'a mut i64,
+        queues: &'a mut Queues,
+        topics: &'a mut Topics,
+        names: &'a Names,
+        now: i64,
+    ) -> Work<'a> {
+        Work {
+            db,
+            queues,
+            topics,
+            names,
+            now,
+            last_id,
+            changes: Changes::default(),
+        }
+    }
+
+    pub(super) fn into_changes(self) -> Changes {
+        self.changes
+    }
+
+    /// The next message id: greater than all before, whatever the clock does.
+    pub(crate) fn next_id(&mut self) -> i64 {
+        *self.last_id = (*self.last_id + 1).max(self.now << ID_SHIFT);
+        *self.last_id
+    }
+
+    /// The least id of a message sent at `at` (milliseconds) or later.
+    pub(super) fn first_id_at(at: i64) -> i64 {
+        at << ID_SHIFT
+    }
+
+    /// Remembers that `queue` holds `by` messages more.
+    pub(crate) fn count(&mut self, queue: i64, by: i64) {
+        self.changes.counts.push((queue, by));
+    }
+
+    /// Wakes who waits for messages of `queue`, after the commit.
+    pub(crate) fn arrived(&mut self, queue: i64) {
+        if self.changes.arrivals.last() != Some(&queue) {
+            self.changes.arrivals.push(queue);
+        }
+    }
+
+    /// Ends the waiting at a queue that is no more, after the commit.
+    pub(crate) fn gone(&mut self, queue: i64) {
+        self.changes.gone.push(queue);
+    }
+
+    /// The earlier message in `scope` with deduplication id `id`, if one is remembered.
+    pub(crate) fn earlier(&self, scope: &str, id: &str) -> Result<Option<Earlier>, StorageError> {
+        self.db
+            .prepare_cached(
+                "SELECT message_id, sequence FROM dedup WHERE scope = ?1 AND id = ?2 AND until > ?3",
+            )?
+            .query_row(params![scope, id, self.now], |row| {
+                Ok(Earlier {
+                    message_id: row.get(0)?,
+                    sequence: row.get(1)?,
+                })
+            })
+            .optional()
+    }
+
+    /// Remembers a deduplication id for five minutes.
+    pub(crate) fn remember(
+        &self,
+        scope: &str,
+        id: &str,
+        message_id: &str,
+        sequence: &str,
+    ) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO dedup VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![scope, id, self.now + DEDUP_MS, message_id, sequence])?;
+        Ok(())
+    }
+
+    pub(super) fn forget_old_dedup_ids(&self) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached("DELETE FROM dedup WHERE until <= ?1")?
+            .execute(params![self.now])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! SQS's refusals: the name of the JSON protocol, the code of the older Query protocol that SDKs
+//! still read from `x-amzn-query-error`, and the words.
+
+use crate::wire::Answer;
+use serde_json::json;
+
+/// A refusal.
+#[derive(Debug)]
+pub(crate) struct SqsError {
+    /// The shape's name, for `__type`.
+    name: &'static str,
+    /// The Query protocol's code.
+    pub(crate) code: &'static str,
+    status: u16,
+    pub(crate) message: String,
+}
+
+impl SqsError {
+    fn new(name: &'static str, code: &'static str, message: impl Into<String>) -> SqsError {
+        SqsError {
+            name,
+            code,
+            status: 400,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn no_such_queue() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#QueueDoesNotExist",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "The specified queue does not exist.",
+        )
+    }
+
+    pub(super) fn queue_exists(attribute: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#QueueNameExists",
+            "QueueAlreadyExists",
+            format!(
+                "A queue already exists with the same name and a different value for attribute {attribute}"
+            ),
+        )
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> SqsError {
+        SqsError::new(
+            "com.amazon.coral.service#InvalidParameterValueException",
+            "InvalidParameterValue",
+            message,
+        )
+    }
+
+    /// An invalid value, in SQS's usual words.
+    pub(super) fn invalid_value(value: impl std::fmt::Display, name: &str, reason: &str) -> SqsError {
+        SqsError::invalid(format!(
+            "Value {value} for parameter {name} is invalid. Reason: {reason}"
+        ))
+    }
+
+    pub(super) fn missing(name: &str) -> SqsError {
+        SqsError::new(
+            "com.amazon.coral.service#MissingRequiredParameterException",
+            "MissingParameter",
+            format!("The request must contain the parameter {name}."),
+        )
+    }
+
+    pub(super) fn unknown_attribute(name: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidAttributeName",
+            "InvalidAttributeName",
+            format!("Unknown Attribute {name}."),
+        )
+    }
+
+    pub(super) fn invalid_attribute(name: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidAttributeValue",
+            "InvalidAttributeValue",
+            format!("Invalid value for the parameter {name}."),
+        )
+    }
+
+    pub(super) fn invalid_contents() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidMessageContents",
+            "InvalidMessageContents",
+            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to \
+             #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+        )
+    }
+
+    pub(super) fn invalid_handle(handle: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#ReceiptHandleIsInvalid",
+            "ReceiptHandleIsInvalid",
+            format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),
+        )
+    }
+
+    pub(super) fn not_in_flight(handle: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#MessageNotInflight",
+            "AWS.SimpleQueueService.MessageNotInflight",
+            format!(
+                "Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not \
+                 exist or is not available for visibility timeout change."
+            ),
+        )
+    }
+
+    pub(super) fn empty_batch() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#EmptyBatchRequest",
+            "AWS.SimpleQueueService.EmptyBatchRequest",
+            "There should be at least one entry in the request.",
+        )
+    }
+
+    pub(super) fn too_many_entries(given: usize) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+            format!("Maximum number of entries per request are 10. You have sent {given}."),
+        )
+    }
+
+    pub(super) fn ids_not_distinct(id: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
+            "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            format!("Id {id} repeated."),
+        )
+    }
+
+    pub(super) fn invalid_entry_id() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidBatchEntryId",
+            "AWS.SimpleQueueService.InvalidBatchEntryId",
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
+             It can be at most 80 letters long.",
+        )
+    }
+
+    pub(super) fn batch_too_long(limit: usize, given: usize) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#BatchRequestTooLong",
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+            format!(
+                "Batch requests cannot be longer than {limit} bytes. You have sent {given} bytes."
+            ),
+        )
+    }
+
+    pub(super) fn purging(queue: &str) -> SqsError {
+        SqsError {
+            status: 403,
+            ..SqsError::new(
+                "com.amazonaws.sqs#PurgeQueueInProgress",
+                "AWS.SimpleQueueService.PurgeQueueInProgress",
+                format!("Only one PurgeQueue operation on {queue} is allowed every 60 seconds."),
+            )
+        }
+    }
+
+    pub(super) fn unreadable(error: &serde_json::Error) -> SqsError {
+        let text = error.to_string();
+        if let Some(rest) = text.strip_prefix("missing field `") {
+            return SqsError::missing(rest.split('`').next().unwrap_or_default());
+        }
+        // What stands in the body is the client's own and stays out of the words.
+        SqsError::new(
+            "com.amazon.coral.service#SerializationException",
+            "MalformedInput",
+            format!(
+                "The body could not be read at line {} column {}.",
+                error.line(),
+                error.column()
+            ),
+        )
+    }
+
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> SqsError {
+        tracing::error!(%error, "SQS failed inside");
+        SqsError {
+            status: 500,
+            ..SqsError::new(
+                "com.amazon.coral.service#InternalFailure",
+                "InternalFailure",
+                "The request processing has failed because of an unknown error.",
+            )
+        }
+    }
+
+    /// Whether the sender is to blame, as batch results say.
+    pub(super) fn senders_fault(&self) -> bool {
+        self.status < 500
+    }
+
+    pub(super) fn answer(self, operation: &str) -> Answer {
+        tracing::debug!(operation, code = self.code, "SQS refused a call");
+        let fault = if self.senders_fault() { "Sender" } else { "Receiver" };
+        let body = json!({ "__type": self.name, "message": self.message });
+        Answer {
+            headers: vec![("x-amzn-query-error", format!("{};{fault}", self.code))],
+            ..Answer::json(self.status, body.to_string())
+        }
+    }
+}
+
+impl From<rusqlite::Error> for SqsError {
+    fn from(error: rusqlite::Error) -> SqsError {
+        SqsError::internal(&error)
+    }
+}
