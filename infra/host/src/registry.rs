@@ -1,0 +1,70 @@
+//! Which binary of the template is which Rust function.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use futures::future::BoxFuture;
+
+use crate::error::BoxError;
+use crate::{Service, Vars};
+
+type Build =
+    Arc<dyn Fn(Vars, SdkConfig) -> BoxFuture<'static, Result<Service, BoxError>> + Send + Sync>;
+
+/// The functions that a host can run, by the name of their binary
+/// (`Metadata.BuildProperties.Binary` in the template).
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<String, Build>);
+
+impl Registry {
+    /// No function at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Registry::default()
+    }
+
+    /// Adds a function, or takes another build for a name that is there already. Tests
+    /// use that to put a faulty function in a good one's place.
+    ///
+    /// ```
+    /// use callboard_host::{Registry, Service};
+    ///
+    /// let registry = Registry::new().with("echo", |_vars, _sdk| async {
+    ///     let echo = |event: lambda_runtime::LambdaEvent<serde_json::Value>| async move {
+    ///         Ok::<_, lambda_runtime::Error>(event.payload)
+    ///     };
+    ///     Ok::<_, std::convert::Infallible>(Service::new(tower::service_fn(echo)))
+    /// });
+    /// assert_eq!(registry.names().collect::<Vec<_>>(), ["echo"]);
+    /// ```
+    #[must_use]
+    pub fn with<F, Fut, E>(mut self, binary: &str, build: F) -> Self
+    where
+        F: Fn(Vars, SdkConfig) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Service, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let build: Build = Arc::new(move |vars, sdk| {
+            let building = build(vars, sdk);
+            Box::pin(async move { building.await.map_err(Into::into) })
+        });
+        self.0.insert(binary.to_owned(), build);
+        self
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(crate) fn get(&self, binary: &str) -> Option<&Build> {
+        self.0.get(binary)
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
