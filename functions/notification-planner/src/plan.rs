@@ -1,0 +1,117 @@
+//! The use case: from one event to the notifications that should follow from it.
+//!
+//! A notification's stream id is derived from event, recipient and definition, and it is planned
+//! at number 1. So one conditional `PutItem` per notification is all there is to it: no read, and
+//! a redelivered event finds its own work done.
+
+use callboard_contracts::notification::{CauseRef, NotificationPlanned};
+use callboard_contracts::{Envelope, NotificationId, StreamId};
+use callboard_domain::notifications::definition::{Catalogue, Definition};
+use callboard_domain::notifications::notification::{self as rules, KEPT_FOR, Notification};
+use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
+use callboard_runtime::{Clock, Failure, Timestamp};
+
+/// The number of the commit in which a notification is planned.
+const FIRST: u64 = 1;
+
+/// What the use case works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The journal.
+    pub journal: Journal,
+    /// Which event leads to what.
+    pub catalogue: Catalogue,
+    /// The present.
+    pub clock: Clock,
+}
+
+/// Plans what follows from `event`, and says how many notifications that is, those of an earlier
+/// delivery included. An event that leads to none is done.
+///
+/// # Errors
+/// Terminal, when the event names no recipient where a definition looks for one, or was seen
+/// with other data; retryable, when the journal cannot be written. One definition's failure does
+/// not keep the others from being planned.
+pub async fn run(deps: &Deps, event: &Envelope) -> Result<usize, Failure> {
+    let mut planned = 0;
+    let mut failure: Option<Failure> = None;
+    for definition in deps.catalogue.for_event(&event.event_type) {
+        match plan(deps, definition, event).await {
+            Ok(()) => planned += 1,
+            // What may pass is told rather than what may not: the message must come back.
+            Err(error) if failure.as_ref().is_none_or(|known| !known.is_retryable()) => {
+                failure = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    if planned == 0 && failure.is_none() {
+        tracing::debug!(event_type = %event.event_type, "no definition is for this event");
+    }
+    failure.map_or(Ok(planned), Err)
+}
+
+async fn plan(deps: &Deps, definition: &Definition, event: &Envelope) -> Result<(), Failure> {
+    let commit = commit(definition, event, deps.clock.now())?;
+    let stream = commit.stream().clone();
+    match deps.journal.append(commit).await {
+        Ok(_) => {
+            tracing::info!(definition = %definition.id, %stream, "planned");
+            Ok(())
+        }
+        Err(AppendError::Conflict(conflict)) => match conflict.same_cause() {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::terminal(format!(
+                "{stream}@{FIRST} was planned from the same event id with other data"
+            ))),
+            None => Err(Failure::retryable("the commit that was in the way is gone")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The commit that plans one notification.
+///
+/// # Errors
+/// Terminal, when `event` does not say for whom or where it stands.
+pub fn commit(definition: &Definition, event: &Envelope, now: Timestamp) -> Result<Commit, Failure> {
+    let facts = |error: callboard_domain::notifications::definition::FactError| {
+        Failure::terminal(format!("definition {}: {error}", definition.id))
+    };
+    let recipient_id = definition.recipient_of(&event.data).map_err(facts)?;
+    let expires_at = definition.expires_at(&event.data).map_err(facts)?;
+    let notification_id = NotificationId::derived(&event.id, &recipient_id, &definition.id);
+    let planned = NotificationPlanned {
+        notification_id,
+        definition: definition.id.clone(),
+        recipient_id,
+        channel: definition.channel,
+        cause: place(event)?,
+        expires_at,
+    };
+    let nothing_there = Notification::default();
+    let events = rules::plan(&nothing_there, planned, event.time, now)
+        .map_err(|refusal| Failure::terminal(refusal.to_string()))?;
+    Ok(Loaded::<Notification>::fresh(StreamId::notification(notification_id))
+        .next(&event.as_cause(), now)
+        .events(events)
+        .expires(now.plus(KEPT_FOR))
+        .build()?)
+}
+
+/// Where the event stands in the journal; the sender reads its data there.
+fn place(event: &Envelope) -> Result<CauseRef, Failure> {
+    let stream = event
+        .subject
+        .clone()
+        .and_then(|subject| StreamId::try_from(subject).ok())
+        .ok_or_else(|| Failure::poison("the envelope's subject is not a stream"))?;
+    let sequence = event
+        .sequence
+        .ok_or_else(|| Failure::poison("the envelope has no sequence"))?;
+    Ok(CauseRef {
+        stream,
+        commit: sequence.commit,
+        index: sequence.index,
+    })
+}
