@@ -1,0 +1,126 @@
+//! What a message of the queue asks for.
+
+use callboard_contracts::command::Due;
+use callboard_contracts::stream::StreamId;
+use callboard_contracts::waitlist::EntryJoined;
+use callboard_contracts::{
+    Cause, DecodeError, DomainEvent, EntryEvent, Envelope, SlotEvent, SlotId, Timestamp, WaitlistId,
+};
+use callboard_domain::waitlist::rank::Candidate;
+use callboard_runtime::batch::SqsRecord;
+use callboard_runtime::failure::Failure;
+
+/// A message, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// What is to be looked at.
+    pub ask: Ask,
+    /// What commits name as their cause.
+    pub cause: Cause,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// A slot to which something happened.
+    Slot(SlotId),
+    /// A slot whose work may be due.
+    Due {
+        /// The slot.
+        slot_id: SlotId,
+        /// When the work was said to be due.
+        due_at: Timestamp,
+    },
+    /// Open slots for somebody new.
+    Joined {
+        /// The waitlist.
+        waitlist_id: WaitlistId,
+        /// What the person waits for.
+        service: String,
+        /// The new entry.
+        candidate: Candidate,
+    },
+}
+
+impl Message {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`Failure`] (terminal): it cannot be read, or it is none of ours.
+    pub fn read(record: &SqsRecord) -> Result<Self, Failure> {
+        let envelope = record.envelope()?;
+        let cause = envelope.as_cause();
+        Ok(Self {
+            ask: ask(envelope)?,
+            cause,
+        })
+    }
+}
+
+fn ask(envelope: Envelope) -> Result<Ask, Failure> {
+    let event_type = envelope.event_type.as_str();
+    if event_type == Due::TYPE {
+        return due(envelope);
+    }
+    match SlotEvent::decode(event_type, envelope.data.clone()) {
+        Ok(event) => return Ok(Ask::Slot(slot_of(&event).clone())),
+        Err(DecodeError::UnknownType(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match EntryEvent::decode(event_type, envelope.data)? {
+        EntryEvent::EntryJoined(joined) => Ok(Ask::joined(joined, envelope.time)),
+        other => Err(Failure::terminal(format!(
+            "`{}` asks nothing of the cascade",
+            other.event_type()
+        ))),
+    }
+}
+
+fn due(envelope: Envelope) -> Result<Ask, Failure> {
+    let due: Due = serde_json::from_value(envelope.data).map_err(|source| DecodeError::Data {
+        event_type: Due::TYPE.to_owned(),
+        source,
+    })?;
+    Ok(Ask::Due {
+        slot_id: slot_in(&due.stream)?,
+        due_at: due.due_at,
+    })
+}
+
+fn slot_in(stream: &StreamId) -> Result<SlotId, Failure> {
+    if stream.kind() != "slot" {
+        let kind = stream.kind();
+        return Err(Failure::terminal(format!(
+            "a stream of kind `{kind}` is not owned by the cascade"
+        )));
+    }
+    SlotId::parse(stream.rest())
+        .map_err(|error| Failure::terminal("the stream's id is not a slot's").because(error))
+}
+
+const fn slot_of(event: &SlotEvent) -> &SlotId {
+    match event {
+        SlotEvent::SlotReleased(event) => &event.slot_id,
+        SlotEvent::SlotHeld(event) => &event.slot_id,
+        SlotEvent::HoldReleased(event) => &event.slot_id,
+        SlotEvent::SlotFilled(event) => &event.slot_id,
+        SlotEvent::CandidateNotFound(event) => &event.slot_id,
+        SlotEvent::SlotOpenedToPublic(event) => &event.slot_id,
+        SlotEvent::SlotWithdrawn(event) => &event.slot_id,
+    }
+}
+
+impl Ask {
+    /// `at` is when the commit was made, from which the entry's waiting counts.
+    fn joined(joined: EntryJoined, at: Timestamp) -> Self {
+        Self::Joined {
+            waitlist_id: joined.waitlist_id,
+            service: joined.service,
+            candidate: Candidate {
+                entry_id: joined.entry_id,
+                urgency: joined.urgency,
+                joined_at: at,
+            },
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What stands in the table `views` for one stream: pure, from fold to rows.
+//!
+//! The rows of a stream follow from its document alone. So the rows to take away are known as
+//! well: those of the document that stood there before, less those of the new one.
+
+use callboard_contracts::StreamId;
+use callboard_contracts::stream::Fold;
+use callboard_contracts::view::{
+    Candidate, EntryView, SlotView, VIEW_SORT_KEY, board_key, candidate_sort_key, candidates_key,
+    open_slots_key,
+};
+use callboard_domain::waitlist::entry::{Entry, EntryStatus};
+use callboard_domain::waitlist::slot::{Slot, SlotStatus};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Where a row stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// A row: its place and its document as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Where it stands.
+    pub key: Key,
+    /// The document.
+    pub doc: String,
+}
+
+/// The document of one kind of stream.
+pub trait Document: Serialize + DeserializeOwned + Sized + Send + Sync {
+    /// What it is made from.
+    type State: Fold;
+
+    /// The document of a state; none while nothing has happened.
+    fn of(state: &Self::State) -> Option<Self>;
+
+    /// The rows that stand beside the one of [`Key::of`] at the moment.
+    ///
+    /// # Errors
+    /// If a document cannot be written as JSON.
+    fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error>;
+}
+
+fn key(pk: String, sk: String) -> Key {
+    Key { pk, sk }
+}
+
+impl Key {
+    /// The key of the one row that shows all of `stream`.
+    #[must_use]
+    pub fn of(stream: &StreamId) -> Self {
+        key(stream.as_str().to_owned(), VIEW_SORT_KEY.to_owned())
+    }
+}
+
+impl Document for SlotView {
+    type State = Slot;
+
+    fn of(slot: &Slot) -> Option<Self> {
+        let facts = slot.facts.as_ref()?;
+        let (state, entry_id, offer_id, expires_at) = match &slot.status {
+            SlotStatus::Absent => return None,
+            SlotStatus::Open { .. } => ("open", None, None, None),
+            SlotStatus::Held {
+                offer_id,
+                entry_id,
+                expires_at,
+            } => ("held", Some(entry_id), Some(offer_id), Some(*expires_at)),
+            SlotStatus::Filled { offer_id, entry_id } => {
+                ("booked", Some(entry_id), Some(offer_id), None)
+            }
+            SlotStatus::OpenedToPublic => ("opened-to-public", None, None, None),
+            SlotStatus::Withdrawn => ("withdrawn", None, None, None),
+        };
+        Some(Self {
+            slot_id: facts.slot_id.clone(),
+            waitlist_id: facts.waitlist_id.clone(),
+            state: state.to_owned(),
+            slot_version: facts.version,
+            service: facts.service.clone(),
+            starts_at: facts.starts_at,
+            ends_at: facts.ends_at,
+            entry_id: entry_id.cloned(),
+            offer_id: offer_id.cloned(),
+            expires_at,
+            offers: u32::try_from(slot.offered.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error> {
+        let doc = serde_json::to_string(self)?;
+        let sk = format!("slot#{}", self.slot_id);
+        let mut rows = vec![Row {
+            key: key(board_key(&self.waitlist_id), sk.clone()),
+            doc: doc.clone(),
+        }];
+        if self.state == "open" {
+            let pk = open_slots_key(&self.waitlist_id, &self.service);
+            rows.push(Row {
+                key: key(pk, sk),
+                doc,
+            });
+        }
+        Ok(rows)
+    }
+}
+
+impl Document for EntryView {
+    type State = Entry;
+
+    fn of(entry: &Entry) -> Option<Self> {
+        let facts = entry.facts.as_ref()?;
+        let (state, offer) = match &entry.status {
+            EntryStatus::Absent => return None,
+            EntryStatus::Waiting => ("waiting", None),
+            EntryStatus::Offered(offer) => ("offered", Some(offer)),
+            EntryStatus::Booked(offer) => ("booked", Some(offer)),
+            EntryStatus::Left => ("left", None),
+        };
+        let live = offer.filter(|_| state == "offered");
+        Some(Self {
+            entry_id: facts.entry_id.clone(),
+            waitlist_id: facts.waitlist_id.clone(),
+            recipient_id: facts.recipient_id.clone(),
+            state: state.to_owned(),
+            service: facts.service.clone(),
+            urgency: facts.urgency,
+            joined_at: facts.joined_at,
+            slot_id: offer.map(|offer| offer.slot_id.clone()),
+            expires_at: live.map(|offer| offer.expires_at),
+            skips: entry.skips,
+        })
+    }
+
+    fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error> {
+        let mut rows = vec![Row {
+            key: key(
+                board_key(&self.waitlist_id),
+                format!("entry#{}", self.entry_id),
+            ),
+            doc: serde_json::to_string(self)?,
+        }];
+        if matches!(self.state.as_str(), "waiting" | "offered") {
+            let candidate = Candidate {
+                entry_id: self.entry_id.clone(),
+                joined_at: self.joined_at,
+                urgency: self.urgency,
+                offered_until: self.expires_at,
+            };
+            rows.push(Row {
+                key: key(
+                    candidates_key(&self.waitlist_id, &self.service, self.urgency),
+                    candidate_sort_key(self.joined_at, &self.entry_id),
+                ),
+                doc: serde_json::to_string(&candidate)?,
+            });
+        }
+        Ok(rows)
+    }
+}
