@@ -1,1 +1,85 @@
-//! Accepts commands and foreign events over HTTP and commits them to the journal
+//! `command-api`: takes commands and foreign events over HTTP, decides, and commits.
+//!
+//! Every route parses at the edge, loads the streams concerned, asks the domain, and appends
+//! under a condition. It answers with ids and the commit that a reader can wait for; it never
+//! publishes and never reads a view.
+
+mod answer;
+mod contacts;
+mod entries;
+mod events;
+mod idempotency;
+mod incoming;
+mod offers;
+mod page;
+mod recipients;
+mod schema;
+mod slots;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use axum::Router;
+use axum::routing::{get, post, put};
+use callboard_domain::foreign::Registry;
+use callboard_domain::waitlist::Timing;
+use callboard_runtime::clock::Clock;
+use callboard_runtime::function::Service;
+use callboard_runtime::journal::Journal;
+use callboard_runtime::settings::{self, SettingsError, Vars};
+use callboard_runtime::table::Table;
+use callboard_runtime::token::Keys;
+
+use crate::contacts::Contacts;
+use crate::schema::Schemas;
+
+/// What the routes work with; made once, when the function starts.
+pub(crate) struct Deps {
+    pub(crate) journal: Journal,
+    pub(crate) contacts: Contacts,
+    pub(crate) registry: Registry,
+    pub(crate) schemas: Schemas,
+    pub(crate) link_keys: Keys,
+    pub(crate) clock: Clock,
+    pub(crate) offer_window_seconds: u32,
+    pub(crate) timing: Timing,
+}
+
+type App = axum::extract::State<Arc<Deps>>;
+
+/// Builds the function from its settings.
+///
+/// # Errors
+/// [`SettingsError`] names the variable that is missing or malformed.
+pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
+    let clock = Clock::from_sdk(sdk);
+    let registry = Registry::builtin().map_err(|problems| SettingsError::malformed("events/foreign", problems))?;
+    let deps = Deps {
+        journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
+        contacts: Contacts::new(Table::new(sdk, settings::required(vars, "CONTACTS_TABLE")?)),
+        schemas: Schemas::compile(&registry),
+        registry,
+        link_keys: Keys::parse(&settings::required(vars, "LINK_KEYS")?)
+            .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
+        clock: clock.clone(),
+        offer_window_seconds: settings::parsed_or(vars, "OFFER_WINDOW_SECONDS", 1_800)?,
+        timing: Timing {
+            hold_grace: Duration::from_secs(settings::parsed_or(vars, "HOLD_GRACE_SECONDS", 5)?),
+            second_look: Duration::from_secs(settings::parsed_or(vars, "SECOND_LOOK_SECONDS", 30)?),
+        },
+    };
+    Ok(callboard_runtime::http::service(router(deps), clock))
+}
+
+fn router(deps: Deps) -> Router {
+    Router::new()
+        .route("/v1/recipients/{id}", put(recipients::register).delete(recipients::erase))
+        .route("/v1/events", post(events::accept))
+        .route("/v1/waitlists/{waitlist}/entries", post(entries::join))
+        .route("/v1/waitlists/{waitlist}/slots", post(slots::release))
+        .route("/o/{token}", get(offers::show).post(offers::answer))
+        .fallback(answer::no_such_route)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .with_state(Arc::new(deps))
+}

@@ -1,1 +1,70 @@
-//! Answers questions about waitlists, slots, notifications and timelines over HTTP
+//! `query-api`: answers questions, and changes nothing.
+//!
+//! Waitlists, slots and entries are read from `views`, which lag behind the journal a little:
+//! every answer says its `asOf`, and `?at-least=<stream>@<number>` waits for a commit that the
+//! caller has made. Notifications and timelines are read from the journal itself.
+
+mod board;
+mod fresh;
+mod notifications;
+mod timelines;
+mod views;
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use axum::routing::get;
+use axum::{Json, Router};
+use callboard_runtime::clock::Clock;
+use callboard_runtime::function::Service;
+use callboard_runtime::http::Problem;
+use callboard_runtime::journal::Journal;
+use callboard_runtime::table::Table;
+use callboard_runtime::settings::{self, SettingsError, Vars};
+
+use crate::views::Views;
+
+/// What the routes work with; made once, when the function starts.
+pub(crate) struct Deps {
+    pub(crate) journal: Journal,
+    pub(crate) views: Views,
+    /// Whether the optional index by correlation id was deployed.
+    pub(crate) timelines: bool,
+}
+
+type App = axum::extract::State<Arc<Deps>>;
+
+/// Builds the function from its settings.
+///
+/// # Errors
+/// [`SettingsError`] names the variable that is missing or malformed.
+pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
+    let deps = Deps {
+        journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
+        views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
+        timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
+    };
+    Ok(callboard_runtime::http::service(router(deps), Clock::from_sdk(sdk)))
+}
+
+fn router(deps: Deps) -> Router {
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/waitlists/{waitlist}", get(board::waitlist))
+        .route("/v1/waitlists/{waitlist}/entries/{entry}", get(board::entry))
+        .route("/v1/slots/{slot}", get(board::slot))
+        .route("/v1/notifications/{id}", get(notifications::show))
+        .route("/v1/timelines/{correlation}", get(timelines::show))
+        .fallback(async || Problem::not_found("There is no such route."))
+        .with_state(Arc::new(deps))
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// A table that could not be read, as a caller may see it; what it was goes to the log.
+pub(crate) fn read_problem(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error, "a table could not be read");
+    Problem::unavailable()
+}

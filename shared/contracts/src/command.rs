@@ -21,3 +21,23 @@ impl Due {
     /// Its full type in an envelope.
     pub const TYPE: &'static str = "callboard.command.due.v1";
 }
+
+/// A command that came with an `Idempotency-Key` was carried out. It stands in a stream of its
+/// own, committed together with what the command did, so that the key's next use finds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandAccepted {
+    /// HTTP status of the answer given.
+    pub status: u16,
+    /// `<stream>@<number>` of what was done.
+    pub commit: String,
+    /// The answer's body: ids only.
+    pub answer: serde_json::Value,
+}
+
+crate::stream::domain_events! {
+    /// What may stand in a key's stream.
+    pub enum CommandEvent {
+        CommandAccepted = "callboard.command.command-accepted.v1" Internal,
+    }
+}

@@ -9,8 +9,9 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use callboard_contracts::Timestamp;
-use lambda_http::Adapter;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,9 @@ use crate::function::{self, Service};
 /// (256 KiB, SNS Developer Guide, "Amazon SNS message size").
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// Largest answer in bytes (Lambda quotas: 6 MB for a synchronous response).
+const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024;
+
 /// Prefix of every problem's `type`.
 pub const PROBLEM_PREFIX: &str = "urn:callboard:problem:";
 
@@ -33,17 +37,46 @@ pub const PROBLEM_PREFIX: &str = "urn:callboard:problem:";
 pub fn service(router: Router, clock: Clock) -> Service {
     let router = router.layer(axum::Extension(clock));
     function::service(move |event: lambda_runtime::LambdaEvent<Value>| {
-        let adapter = Adapter::from(router.clone());
+        let router = router.clone();
         async move {
-            let (payload, context) = event.into_parts();
-            let request: LambdaRequest = serde_json::from_value(payload)?;
-            let response = adapter
-                .oneshot(lambda_runtime::LambdaEvent::new(request, context))
-                .await
-                .map_err(|never| match never {})?;
-            Ok(serde_json::to_value(response)?)
+            let request: LambdaRequest = serde_json::from_value(event.payload)?;
+            let request: lambda_http::Request = request.into();
+            let response = router.oneshot(request).await.map_err(|never| match never {})?;
+            Ok(gateway_response(response).await?)
         }
     })
+}
+
+/// An answer in payload format 2.0
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
+async fn gateway_response(response: Response) -> Result<Value, axum::Error> {
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await?;
+    let mut headers = serde_json::Map::new();
+    let mut cookies = Vec::new();
+    for (name, value) in &parts.headers {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        if name == header::SET_COOKIE {
+            cookies.push(text);
+            continue;
+        }
+        // Format 2.0 has one value per name; several are joined as HTTP allows.
+        match headers.get_mut(name.as_str()) {
+            Some(Value::String(joined)) => *joined = format!("{joined},{text}"),
+            _ => drop(headers.insert(name.to_string(), Value::from(text))),
+        }
+    }
+    let (body, is_base64) = match String::from_utf8(bytes.to_vec()) {
+        Ok(text) => (text, false),
+        Err(_) => (STANDARD.encode(&bytes), true),
+    };
+    Ok(serde_json::json!({
+        "statusCode": parts.status.as_u16(),
+        "headers": headers,
+        "cookies": cookies,
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }))
 }
 
 /// What is wrong with one member of the request.

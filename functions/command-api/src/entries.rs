@@ -1,0 +1,81 @@
+//! `POST /v1/waitlists/{w}/entries`: a person joins a waitlist.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use callboard_contracts::waitlist::Urgency;
+use callboard_contracts::{EntryId, RecipientId, StreamId, WaitlistId};
+use callboard_domain::waitlist::entry::{self, Entry, Join};
+use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::App;
+use crate::answer::{Done, cause_of, commit_name, commit_problem, unavailable, refused};
+use crate::contacts::Registration;
+use crate::idempotency::Keyed;
+use crate::incoming::id_from_path;
+use crate::recipients::erased;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct JoinWaitlist {
+    entry_id: Option<EntryId>,
+    recipient_id: RecipientId,
+    service: String,
+    urgency: Option<Urgency>,
+}
+
+pub(crate) async fn join(
+    State(deps): App,
+    Path(waitlist): Path<String>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+    JsonBody { parsed, value }: JsonBody<JoinWaitlist>,
+) -> Result<Done, Problem> {
+    let waitlist: WaitlistId = id_from_path(&waitlist)?;
+    let cause = cause_of(&facts, &json!({ "waitlistId": waitlist, "body": value }));
+    let keyed = Keyed::from_headers(&headers, "entries", &cause)?;
+    if let Some(earlier) = keyed.earlier(&deps.journal).await? {
+        return Ok(earlier);
+    }
+    let registration = deps.contacts.registration(&parsed.recipient_id).await;
+    match registration.map_err(|error| unavailable(&error))? {
+        Registration::Registered => {}
+        Registration::Erased => return Err(erased()),
+        Registration::Unknown => {
+            return Err(Problem {
+                slug: "recipient-not-found",
+                ..Problem::invalid_at("/recipientId", "names nobody; register the recipient first")
+            });
+        }
+    }
+    let command = Join {
+        waitlist_id: waitlist,
+        entry_id: parsed.entry_id.unwrap_or_else(|| keyed.derived_or_new(EntryId::derived, EntryId::generate)),
+        recipient_id: parsed.recipient_id,
+        service: parsed.service,
+        urgency: parsed.urgency.unwrap_or(Urgency::Routine),
+    };
+    let stream = StreamId::entry(&command.entry_id);
+    let loaded = deps.journal.load::<Entry>(&stream).await.map_err(|error| unavailable(&error))?;
+    let done = |status, number| Done {
+        status,
+        body: json!({ "entryId": command.entry_id, "waitlistId": command.waitlist_id }),
+        commit: commit_name(&stream, number),
+    };
+    match entry::join(&loaded.state, &command) {
+        Ok(events) => {
+            let now = deps.clock.now();
+            let next = loaded.next(&cause, now).group(command.waitlist_id.as_str()).events(events);
+            let commit = next.build().map_err(|error| commit_problem(&error))?;
+            keyed.commit(&deps.journal, vec![commit], done(StatusCode::CREATED, loaded.number + 1), now).await
+        }
+        Err(refusal) if refusal.kind() == RefusalKind::Repeated => Ok(done(StatusCode::OK, loaded.number)),
+        Err(refusal @ Refusal::ServiceName) => Err(Problem {
+            slug: refusal.code(),
+            ..Problem::invalid_at("/service", refusal.to_string())
+        }),
+        Err(refusal) => Err(refused(&refusal)),
+    }
+}

@@ -1,0 +1,98 @@
+//! Waitlists, slots and entries, from their views.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use callboard_contracts::view::board_key;
+use callboard_contracts::{EntryId, IdError, SlotId, StreamId, WaitlistId};
+use callboard_runtime::http::Problem;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::fresh::{AtLeast, view_of, wait_for};
+use crate::read_problem;
+use crate::views::View;
+
+/// Most members of a board in one answer.
+const PAGE_MAX: i32 = 100;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(rename = "at-least")]
+    at_least: Option<String>,
+    /// Where the page before ended.
+    after: Option<String>,
+    limit: Option<i32>,
+}
+
+pub(crate) async fn slot(
+    State(deps): App,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let id: SlotId = id_from_path(&id)?;
+    one(&deps, &StreamId::slot(&id), &wanted, None, "There is no such slot.").await
+}
+
+pub(crate) async fn entry(
+    State(deps): App,
+    Path((waitlist, id)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let waitlist: WaitlistId = id_from_path(&waitlist)?;
+    let id: EntryId = id_from_path(&id)?;
+    one(&deps, &StreamId::entry(&id), &wanted, Some(&waitlist), "There is no such entry on this waitlist.").await
+}
+
+async fn one(
+    deps: &crate::Deps,
+    stream: &StreamId,
+    wanted: &Wanted,
+    waitlist: Option<&WaitlistId>,
+    absent: &str,
+) -> Result<Json<Value>, Problem> {
+    let at_least = AtLeast::parse(wanted.at_least.as_deref())?;
+    let view = view_of(deps, stream.as_str(), at_least.as_ref()).await?;
+    view.map(shown)
+        .filter(|body| waitlist.is_none_or(|waitlist| body["waitlistId"] == waitlist.as_str()))
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(absent))
+}
+
+pub(crate) async fn waitlist(
+    State(deps): App,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let id: WaitlistId = id_from_path(&id)?;
+    if let Some(at_least) = AtLeast::parse(wanted.at_least.as_deref())? {
+        wait_for(&deps, &at_least).await?;
+    }
+    let limit = wanted.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let page = deps
+        .views
+        .page(&board_key(&id), wanted.after.as_deref(), limit)
+        .await
+        .map_err(|error| read_problem(&error))?;
+    let as_of = page.views.iter().map(|view| view.as_of).max();
+    let (entries, slots): (Vec<View>, Vec<View>) =
+        page.views.into_iter().partition(|view| view.sort_key.starts_with("entry#"));
+    Ok(Json(json!({
+        "waitlistId": id,
+        "entries": entries.into_iter().map(shown).collect::<Vec<_>>(),
+        "slots": slots.into_iter().map(shown).collect::<Vec<_>>(),
+        "next": page.next,
+        "asOf": as_of,
+    })))
+}
+
+fn shown(view: View) -> Value {
+    let mut body = view.document;
+    body["asOf"] = json!(view.as_of);
+    body["applied"] = json!(view.applied);
+    body
+}
+
+fn id_from_path<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: IdError| Problem::malformed(format!("The id in the path is not valid: {error}.")))
+}
