@@ -13,7 +13,7 @@
 //! and path. Nothing is skipped in silence, so that a construct which works on AWS and not here
 //! is found when the file is read.
 //!
-//! ```ignore
+//! ```
 //! use callboard_template::{load, Parameters};
 //!
 //! let text = "
@@ -31,13 +31,26 @@
 //!
 //! Not here: creating anything, talking to AWS, reading the process's environment.
 
+mod declared;
+mod document;
 mod expr;
+mod functions;
+mod http_api;
+pub mod lists;
+mod load;
+mod messaging;
 mod parameters;
 mod problem;
+mod resolve;
+mod roles;
 mod source;
 mod stack;
+mod tables;
+mod value;
+mod yaml;
 
 pub use expr::{Expr, Reference, Unresolved};
+pub use load::load;
 pub use parameters::Parameters;
 pub use problem::{Position, Problem, Problems};
 pub use source::{EventSource, SqsSource, StartingPosition, StreamSource};
@@ -46,20 +59,3 @@ pub use stack::{
     Projection, Queue, QueuePolicy, Redrive, Route, Stack, Statement, StreamView, Subscription,
     Table, Topic,
 };
-
-/// Reads a template's text.
-///
-/// `file_name` is only for messages.
-///
-/// # Errors
-/// Every [`Problem`] that was found, in the order of lines.
-pub fn load(file_name: &str, text: &str, parameters: &Parameters) -> Result<Stack, Problems> {
-    let _ = (text, parameters);
-    Err(Problems(vec![Problem {
-        file: file_name.to_owned(),
-        line: 1,
-        column: 1,
-        path: String::new(),
-        message: "the loader is not written yet".to_owned(),
-    }]))
-}

@@ -1,5 +1,6 @@
 //! What is wrong with a template, where, and in which words.
 
+use std::cell::RefCell;
 use std::fmt;
 
 /// A place in the template's text.
@@ -63,3 +64,44 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Gathers problems while a template is read, so that all are reported together.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    found: RefCell<Vec<(Position, String, String)>>,
+}
+
+impl Collector {
+    /// One more problem.
+    pub(crate) fn add(&self, at: Position, path: &str, message: impl Into<String>) {
+        self.found
+            .borrow_mut()
+            .push((at, path.to_owned(), message.into()));
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// All of them by line, each once.
+    pub(crate) fn into_problems(self, file: &str) -> Problems {
+        let mut problems: Vec<Problem> = self
+            .found
+            .into_inner()
+            .into_iter()
+            .map(|(at, path, message)| Problem {
+                file: file.to_owned(),
+                line: at.line,
+                column: at.column,
+                path,
+                message,
+            })
+            .collect();
+        problems.sort_by(|a, b| {
+            (a.line, a.column, &a.path, &a.message).cmp(&(b.line, b.column, &b.path, &b.message))
+        });
+        problems.dedup();
+        Problems(problems)
+    }
+}

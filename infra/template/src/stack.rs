@@ -33,7 +33,7 @@ pub struct Stack {
     pub outputs: Vec<Output>,
     /// Resources that mean something on AWS alone: logical id and type.
     pub inert: Vec<(String, String)>,
-    /// Every parameter with the value it has in this stack.
+    /// Every parameter with the value it has in this stack, apart from those marked `NoEcho`.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -149,7 +149,7 @@ pub struct Topic {
     pub name: Option<String>,
     /// A FIFO topic: its name must end in `.fifo`.
     pub fifo: bool,
-    /// For `CreateTopic`: `FifoTopic`, `ContentBasedDeduplication`, `FifoThroughputScope`.
+    /// For `CreateTopic`: `FifoTopic`, `FifoThroughputScope`, `KmsMasterKeyId`, …
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -266,8 +266,10 @@ pub struct Statement {
     pub allow: bool,
     /// Actions, for instance `dynamodb:PutItem`.
     pub actions: Vec<String>,
-    /// Resource ARNs.
+    /// Resource ARNs. They may point to what exists on AWS alone (log groups).
     pub resources: Vec<Expr>,
+    /// Whether a `Condition` narrows it further.
+    pub conditional: bool,
 }
 
 /// The HTTP API (API Gateway v2, payload format 2.0) with every route of every function.
