@@ -1,5 +1,6 @@
 //! The data files of `events/`, embedded when this crate is compiled (see `build.rs`).
 
+use callboard_contracts::command::CommandEvent;
 use callboard_contracts::{EntryEvent, NotificationEvent, RecipientEvent, SlotEvent};
 
 mod embedded {
@@ -19,6 +20,7 @@ pub fn own_event_types() -> impl Iterator<Item = &'static str> {
         EntryEvent::TYPES,
         NotificationEvent::TYPES,
         RecipientEvent::TYPES,
+        CommandEvent::TYPES,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,164 @@
+//! The data files of `events/`: they load, fit together, and every wording can be filled.
+
+use std::collections::BTreeMap;
+
+use callboard_contracts::DomainEvent as _;
+use callboard_domain::data;
+use callboard_domain::foreign::Registry;
+use callboard_domain::notifications::{Catalogue, Context, Definition, Person, Rendered};
+use callboard_domain::waitlist::{cascade, slot};
+use serde_json::{Value, json};
+
+use crate::given::*;
+
+/// Examples of every event that a definition may wait for: a foreign type brings its own.
+fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
+    let mut found: BTreeMap<String, (Value, Value)> = BTreeMap::new();
+    for foreign in registry.iter() {
+        let split = foreign.split_personal(&foreign.example);
+        found.insert(foreign.event_type.clone(), (split.public, split.personal));
+    }
+    let (mut slots, mut entries) = story();
+    let (slot, entry, offer) = offered("ada");
+    let yes = cascade::accept(&slot, &entry, &offer, NOON).expect("yes");
+    slots.extend(yes.slot);
+    entries.extend(yes.entry);
+    slots.extend(slot::withdraw(&slot).expect("withdrawn"));
+    for event in &slots {
+        found.insert(event.event_type().to_owned(), (event.data(), json!({})));
+    }
+    for event in &entries {
+        found.insert(event.event_type().to_owned(), (event.data(), json!({})));
+    }
+    found
+}
+
+fn fill(catalogue: &Catalogue, definition: &Definition, person: Person<'_>) -> Rendered {
+    let registry = Registry::builtin().expect("a registry");
+    let examples = examples(&registry);
+    let (data, personal) = examples
+        .get(&definition.on)
+        .expect("an example of the event");
+    let links = definition
+        .links
+        .iter()
+        .map(|link| {
+            let url = format!("https://example.com/{}?a=1&b=2", link.as_str());
+            (link.as_str().to_owned(), url)
+        })
+        .collect();
+    let context = Context {
+        data,
+        personal,
+        recipient: person,
+        links: &links,
+        time: NOON,
+    };
+    match catalogue.render(definition, &context) {
+        Ok(rendered) => rendered,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn the_files_of_this_tree_load_without_a_problem() {
+    let registry = Registry::builtin().unwrap_or_else(|problems| panic!("{problems}"));
+    let catalogue = Catalogue::builtin().unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(catalogue.unknown_types(&registry), []);
+    assert!(registry.find("OrderPlaced").is_some());
+    assert_eq!(data::FOREIGN.len(), registry.iter().count());
+    assert_eq!(data::NOTIFICATIONS.len(), 4 * catalogue.iter().count());
+}
+
+#[test]
+fn every_wording_can_be_filled_with_and_without_a_name() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    for definition in catalogue.iter() {
+        let nameless = fill(&catalogue, definition, Person::default());
+        let named = fill(
+            &catalogue,
+            definition,
+            Person {
+                name: Some("Ada <3"),
+                zone: Some("Europe/Berlin"),
+            },
+        );
+        assert!(nameless.text.starts_with("Hello,"), "{}", definition.id);
+        assert!(named.text.starts_with("Hello Ada <3,"), "{}", definition.id);
+        assert!(named.html.contains("Hello Ada &lt;3,"), "{}", definition.id);
+        assert!(
+            named.html.contains("<html lang="),
+            "a screen reader needs the language"
+        );
+        let leftover = format!("{}{}{}", named.subject, named.text, named.html);
+        assert!(
+            !leftover.contains("{{") && !leftover.contains("{%"),
+            "{}",
+            definition.id
+        );
+    }
+}
+
+#[test]
+fn an_order_confirmation_lists_what_was_ordered_and_what_it_costs() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let definition = catalogue.get("order-confirmation").expect("the definition");
+    let mail = fill(&catalogue, definition, Person::default());
+    assert_eq!(mail.subject, "Your order ord-123");
+    assert!(mail.text.contains("\n- book\n- pen\n"), "{}", mail.text);
+    assert!(mail.text.contains("Total: 29.99\n"), "{}", mail.text);
+}
+
+#[test]
+fn an_offer_names_the_appointment_its_deadline_and_the_link() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let definition = catalogue.get("waitlist-offer").expect("the definition");
+    let mail = fill(&catalogue, definition, Person::default());
+    assert!(
+        mail.text.contains("\nhttps://example.com/offer?a=1&b=2\n"),
+        "{}",
+        mail.text
+    );
+    assert!(mail.html.contains("offer?a=1&amp;b=2\""), "{}", mail.html);
+    assert!(
+        mail.text
+            .contains("We hold it for you until Friday 15 January 2027, 08:30 UTC."),
+        "{}",
+        mail.text
+    );
+}
+
+#[test]
+fn personal_fields_reach_the_mail_and_not_the_journal() {
+    let registry = Registry::builtin().expect("a registry");
+    let booked = registry.find("AppointmentBooked").expect("the type");
+    let split = booked.split_personal(&booked.example);
+    assert!(!split.public.to_string().contains("Noor"));
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let definition = catalogue
+        .get("appointment-confirmation")
+        .expect("the definition");
+    let mail = fill(&catalogue, definition, Person::default());
+    assert!(mail.text.contains("For:   Noor"), "{}", mail.text);
+}
+
+#[test]
+fn a_definition_that_waits_for_an_event_nobody_makes_is_told() {
+    let files: Vec<_> = data::NOTIFICATIONS
+        .iter()
+        .map(|(name, text)| (*name, text.replace("order-placed.v1", "order-placed.v9")))
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
+    let catalogue = Catalogue::load(&files).expect("a catalogue");
+    let registry = Registry::builtin().expect("a registry");
+    let problems = catalogue.unknown_types(&registry);
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0]
+            .to_string()
+            .starts_with("order-confirmation/definition.json: /on: ")
+    );
+}
