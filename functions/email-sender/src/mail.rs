@@ -1,0 +1,120 @@
+//! From what was found to a mail: the gate again, the wording, the links. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callboard_contracts::Timestamp;
+use callboard_contracts::link::OfferLink;
+use callboard_contracts::notification::DropReason;
+use callboard_contracts::waitlist::OfferMade;
+use callboard_domain::notifications::definition::{Context, Definition, Link, Person, Rendered};
+use callboard_domain::notifications::gate::{self, Addressee};
+use callboard_domain::notifications::notification::Notification;
+
+use crate::compose::{ComposeError, Draft, compose};
+use crate::contact::Contact;
+use crate::deps::Deps;
+use crate::effect::Outcome;
+use crate::job::Job;
+use crate::lookup::{Caused, Facts};
+use crate::provider::Message;
+
+/// The mail, if it may and can be sent at `now`.
+///
+/// # Errors
+/// The outcome that stands instead of it: dropped with a reason, or failed for its address.
+pub fn prepare(
+    deps: &Deps,
+    job: &Job,
+    state: &Notification,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<Message, Outcome> {
+    let unrenderable = || Outcome::Dropped(DropReason::Unrenderable);
+    let planned = &job.planned;
+    let definition = deps.catalogue.get(&planned.definition).ok_or_else(unrenderable)?;
+    let question = gate::Message {
+        category: &definition.category,
+        critical: definition.critical,
+        cancelled: state.cancelled,
+        caused_at: facts.cause.as_ref().map_or(job.planned_at, |cause| cause.at),
+        expires_at: planned.expires_at,
+    };
+    let addressee = facts.contact.as_ref().map(addressee);
+    gate::check(&question, addressee.as_ref(), now).map_err(Outcome::Dropped)?;
+    let (Some(contact), Some(cause)) = (&facts.contact, &facts.cause) else {
+        return Err(unrenderable());
+    };
+    let rendered =
+        render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;
+    let draft = Draft {
+        notification: planned.notification_id,
+        from: &deps.from,
+        email: contact.email.as_deref().unwrap_or_default(),
+        name: contact.name.as_deref(),
+        subject: &rendered.subject,
+        text: &rendered.text,
+        html: &rendered.html,
+        at: now,
+        unsubscribe: !definition.critical,
+    };
+    compose(&draft).map_err(|error| match error {
+        ComposeError::Address | ComposeError::Name => Outcome::Failed {
+            code: error.to_string(),
+        },
+        ComposeError::Subject | ComposeError::Assembly => unrenderable(),
+    })
+}
+
+fn addressee(contact: &Contact) -> Addressee {
+    Addressee {
+        has_address: contact.email.is_some(),
+        opted_out: contact.opted_out.iter().cloned().collect::<BTreeSet<_>>(),
+        suppressed: contact.suppressed,
+    }
+}
+
+fn render(
+    deps: &Deps,
+    definition: &Definition,
+    contact: &Contact,
+    cause: &Caused,
+    facts: &Facts,
+) -> Option<Rendered> {
+    let links = links(deps, definition, cause)?;
+    let context = Context {
+        data: &cause.data,
+        personal: &facts.personal,
+        recipient: Person {
+            name: contact.name.as_deref(),
+            zone: contact.time_zone.as_deref(),
+        },
+        links: &links,
+        time: cause.at,
+    };
+    match deps.catalogue.render(definition, &context) {
+        Ok(rendered) => Some(rendered),
+        Err(error) => {
+            tracing::warn!(%error, "a wording could not be filled");
+            None
+        }
+    }
+}
+
+/// The links that the wording may hold, signed until they are of no use any more.
+fn links(deps: &Deps, definition: &Definition, cause: &Caused) -> Option<BTreeMap<String, String>> {
+    let sign = |link: &Link| match link {
+        Link::Offer => {
+            let offer: OfferMade = serde_json::from_value(cause.data.clone()).ok()?;
+            let claims = OfferLink {
+                slot: offer.slot_id,
+                version: offer.slot_version,
+                offer: offer.offer_id,
+                entry: offer.entry_id,
+            };
+            let token = deps.keys.sign(&claims, offer.expires_at);
+            let url = format!("{}/o/{token}", deps.public_url);
+            Some((link.as_str().to_owned(), url))
+        }
+    };
+    definition.links.iter().map(sign).collect()
+}

@@ -1,0 +1,11 @@
+//! `email-sender` as Lambda calls it, on the embedded engine, under virtual time, with real SMTP
+//! to a mailbox over a pipe.
+
+mod counts;
+mod delivery;
+mod gate;
+mod lease;
+mod meter;
+mod provider;
+mod samples;
+mod world;

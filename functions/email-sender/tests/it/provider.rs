@@ -1,0 +1,134 @@
+//! Providers for tests: SMTP to a mailbox over a pipe, and one that waits to be let on.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use callboard_mailbox::Mailbox;
+use email_sender::provider::smtp::{Connect, Connecting, Smtp};
+use email_sender::provider::{Accepted, Message, Provider, SendError, Sending};
+use lettre::transport::smtp::client::AsyncTokioStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::{Semaphore, mpsc};
+
+/// The real SMTP provider, over pipes into `mailbox`.
+pub fn smtp(mailbox: &Mailbox) -> Arc<Smtp> {
+    Arc::new(Smtp::over(Arc::new(Pipes(mailbox.clone())), "example.com"))
+}
+
+/// The real SMTP provider in front of a server that nobody listens at.
+pub fn refused() -> Arc<Smtp> {
+    Arc::new(Smtp::over(Arc::new(Nobody), "example.com"))
+}
+
+/// The real SMTP provider in front of a server that never greets.
+pub fn silent() -> Arc<Smtp> {
+    Arc::new(Smtp::over(Arc::new(Silent), "example.com"))
+}
+
+struct Pipes(Mailbox);
+
+impl Connect for Pipes {
+    fn connect(&self) -> Connecting<'_> {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        let mailbox = self.0.clone();
+        tokio::spawn(async move { mailbox.session(server).await });
+        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+    }
+}
+
+struct Nobody;
+
+impl Connect for Nobody {
+    fn connect(&self) -> Connecting<'_> {
+        Box::pin(async { Err(io::Error::from(io::ErrorKind::ConnectionRefused)) })
+    }
+}
+
+struct Silent;
+
+impl Connect for Silent {
+    fn connect(&self) -> Connecting<'_> {
+        let (client, server) = tokio::io::duplex(1024);
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(server);
+        });
+        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+    }
+}
+
+/// lettre asks a stream for its peer; a pipe has none, so this says loopback.
+#[derive(Debug)]
+struct Pipe(DuplexStream);
+
+impl AsyncTokioStream for Pipe {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(SocketAddr::from(([127, 0, 0, 1], 25)))
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// A provider whose calls begin visibly, wait to be let on, and end as scripted (else accepted).
+pub struct Gated {
+    begun: mpsc::UnboundedSender<()>,
+    gate: Semaphore,
+    script: Mutex<VecDeque<Result<(), SendError>>>,
+}
+
+impl Gated {
+    /// The provider, and what tells that a call has begun.
+    pub fn new(script: Vec<Result<(), SendError>>) -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
+        let (begun, calls) = mpsc::unbounded_channel();
+        let gated = Self {
+            begun,
+            gate: Semaphore::new(0),
+            script: Mutex::new(script.into()),
+        };
+        (Arc::new(gated), calls)
+    }
+
+    /// Lets `calls` calls on, waiting ones first.
+    pub fn open(&self, calls: usize) {
+        self.gate.add_permits(calls);
+    }
+}
+
+impl Provider for Gated {
+    fn send<'a>(&'a self, _: &'a Message) -> Sending<'a> {
+        Box::pin(async move {
+            let result = self.script.lock().unwrap().pop_front().unwrap_or(Ok(()));
+            self.begun.send(()).unwrap();
+            self.gate.acquire().await.unwrap().forget();
+            result.map(|()| Accepted { provider: "gated" })
+        })
+    }
+}
