@@ -92,10 +92,6 @@ fn local_name<'a>(arn: &'a str, service: &str, names: &Names) -> Option<&'a str>
 }
 
 impl Messages {
-    pub(crate) fn names(&self) -> &Names {
-        &self.names
-    }
-
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }

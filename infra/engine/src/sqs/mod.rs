@@ -14,9 +14,9 @@ mod settings;
 mod settle;
 
 pub(crate) use attributes::{Attribute, Attributes};
-pub(crate) use queues::Queues;
+pub(crate) use queues::{Queue, Queues};
 pub(crate) use refusal::SqsError;
-pub(crate) use send::{Outgoing, send};
+pub(crate) use send::{Outgoing, content_id, send, sequence};
 
 use crate::messages::Messages;
 use crate::wire::{Answer, unknown_json_operation};

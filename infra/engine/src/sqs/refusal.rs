@@ -194,7 +194,7 @@ impl SqsError {
     }
 
     /// Whether the sender is to blame, as batch results say.
-    pub(super) fn senders_fault(&self) -> bool {
+    pub(crate) fn senders_fault(&self) -> bool {
         self.status < 500
     }
 

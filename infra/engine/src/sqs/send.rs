@@ -159,7 +159,7 @@ pub(crate) fn send(work: &mut Work<'_>, queue: &Queue, message: Outgoing) -> Out
 }
 
 /// The sequence number of the message with row id `id`.
-pub(super) fn sequence(id: i64) -> String {
+pub(crate) fn sequence(id: i64) -> String {
     (SEQUENCE_BASE + u128::from(id.unsigned_abs())).to_string()
 }
 

@@ -1,6 +1,9 @@
 //! The engine through the AWS SDK, in process and over a socket.
 
 mod dynamo;
+mod fifo;
 mod served;
+mod sns;
+mod sqs;
 mod streams;
 mod support;

@@ -69,7 +69,7 @@ async fn a_directory_in_use_is_refused_and_free_after_the_last_clone() {
 
 #[tokio::test]
 async fn a_damaged_file_is_named() {
-    for name in ["dynamodb.sqlite"] {
+    for name in ["dynamodb.sqlite", "messages.sqlite"] {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join(name), vec![9u8; 10_000]).expect("written");
         let error = refusal(State::Directory(directory.path().to_owned())).await;

@@ -89,3 +89,17 @@ pub async fn journal(db: &aws_sdk_dynamodb::Client, name: &str) -> String {
         .and_then(|table| table.latest_stream_arn)
         .expect("a stream's ARN")
 }
+
+/// A queue with these attributes; gives its URL.
+pub async fn queue(
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+    attributes: &[(aws_sdk_sqs::types::QueueAttributeName, &str)],
+) -> String {
+    let mut request = sqs.create_queue().queue_name(name);
+    for (name, value) in attributes {
+        request = request.attributes(name.clone(), *value);
+    }
+    let queue = request.send().await.expect("a queue is made");
+    queue.queue_url().expect("a URL").to_owned()
+}

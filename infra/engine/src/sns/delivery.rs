@@ -1,0 +1,167 @@
+//! Delivery to queues: raw or wrapped, and what becomes of what a queue will not take.
+
+use super::Outcome;
+use super::reply::SnsError;
+use super::subscriptions::Subscription;
+use crate::ids::random_id;
+use crate::messages::Work;
+use crate::sqs::{Attribute, Attributes, Outgoing, Queue, send};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A message on its way to the subscriptions of its topic.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) topic_arn: String,
+    pub(super) fifo: bool,
+    pub(super) message_id: String,
+    pub(super) sequence: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) body: String,
+    pub(super) attributes: Attributes,
+    pub(super) group: Option<String>,
+    pub(super) dedup: Option<String>,
+}
+
+pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
+    for subscription in work.topics.subscriptions_of(&message.topic_arn) {
+        let filter = subscription.filter.as_ref();
+        if filter.is_none_or(|filter| filter.passes(&message.body, &message.attributes)) {
+            deliver_one(work, message, &subscription)?;
+        }
+    }
+    Ok(())
+}
+
+fn deliver_one(
+    work: &mut Work<'_>,
+    message: &Published,
+    subscription: &Subscription,
+) -> Outcome<()> {
+    let outgoing = if subscription.raw {
+        outgoing(message.body.clone(), message.attributes.clone())
+    } else {
+        outgoing(wrapped(work, message, subscription), Attributes::new())
+    };
+    let refusal = match queue(work, &subscription.endpoint) {
+        None => "The specified queue does not exist.".to_owned(),
+        Some(queue) => match send_to(work, message, &queue, outgoing.clone()) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal?,
+        },
+    };
+    // A client's error is not tried again (AWS, "message delivery retries").
+    tracing::warn!(
+        subscription = subscription.arn,
+        reason = refusal,
+        dead_letter_queue = subscription.dead_letter_arn.is_some(),
+        "a queue did not take a published message"
+    );
+    let dead_letters = subscription.dead_letter_arn.as_deref();
+    let Some(dead_letters) = dead_letters.and_then(|arn| queue(work, arn)) else {
+        return Ok(());
+    };
+    let mut dead = outgoing;
+    let error = [
+        ("ErrorCode", "400".to_owned()),
+        ("ErrorMessage", refusal),
+        ("RequestID", random_id()),
+    ];
+    for (name, value) in error {
+        // A message with as many attributes as a queue takes keeps its own.
+        if dead.attributes.len() < 10 {
+            dead.attributes
+                .insert(name.to_owned(), Attribute::string(value));
+        }
+    }
+    if let Err(refusal) = send_to(work, message, &dead_letters, dead) {
+        tracing::error!(
+            subscription = subscription.arn,
+            reason = refusal?,
+            "a published message is lost: its dead-letter queue did not take it either"
+        );
+    }
+    Ok(())
+}
+
+fn queue(work: &Work<'_>, arn: &str) -> Option<Arc<Queue>> {
+    work.queues.named(work.names.queue_in(arn)?).cloned()
+}
+
+fn outgoing(body: String, attributes: Attributes) -> Outgoing {
+    Outgoing {
+        body,
+        delay_seconds: None,
+        attributes,
+        system_attributes: BTreeMap::new(),
+        group: None,
+        dedup: None,
+    }
+}
+
+/// Sends; a refusal by the queue is the inner text, a failure of the storage the inner error.
+fn send_to(
+    work: &mut Work<'_>,
+    message: &Published,
+    queue: &Queue,
+    mut outgoing: Outgoing,
+) -> Result<(), Outcome<String>> {
+    if queue.fifo() {
+        outgoing.group.clone_from(&message.group);
+        outgoing.dedup.clone_from(&message.dedup);
+    } else if !message.fifo {
+        // A standard topic hands its group on for fair queues; a FIFO topic does not.
+        outgoing.group.clone_from(&message.group);
+    }
+    match send(work, queue, outgoing) {
+        Ok(_) => Ok(()),
+        Err(error) if error.senders_fault() => Err(Ok(error.message)),
+        Err(error) => Err(Err(SnsError::internal(&error.message))),
+    }
+}
+
+/// The JSON document that a queue without raw delivery gets.
+fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) -> String {
+    let base = work.names.public_url();
+    let mut document = json!({
+        "Type": "Notification",
+        "MessageId": message.message_id,
+        "TopicArn": message.topic_arn,
+        "Message": message.body,
+        "Timestamp": timestamp(work.now),
+        "UnsubscribeURL": format!("{base}/?Action=Unsubscribe&SubscriptionArn={}", subscription.arn),
+    });
+    if let Some(subject) = &message.subject {
+        document["Subject"] = json!(subject);
+    }
+    if let Some(sequence) = &message.sequence {
+        document["SequenceNumber"] = json!(sequence);
+    }
+    if !message.fifo {
+        // Nothing here signs; the members are there for readers that ask for them.
+        document["SignatureVersion"] = json!("1");
+        document["Signature"] = json!("EXAMPLE");
+        document["SigningCertURL"] = json!(format!("{base}/SimpleNotificationService.pem"));
+    }
+    if !message.attributes.is_empty() {
+        let attributes = message.attributes.iter().map(|(name, attribute)| {
+            let value = attribute
+                .string_value
+                .as_ref()
+                .or(attribute.binary_value.as_ref());
+            let shown = json!({ "Type": attribute.data_type, "Value": value });
+            (name.clone(), shown)
+        });
+        document["MessageAttributes"] = Value::Object(attributes.collect());
+    }
+    document.to_string()
+}
+
+/// RFC 3339 with milliseconds, in UTC.
+fn timestamp(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
+        .to_string()
+}

@@ -1,0 +1,106 @@
+//! The Query protocol's form: dotted names are a tree, with numbers for the places in a list.
+
+use super::reply::SnsError;
+use super::Outcome;
+use std::collections::BTreeMap;
+
+/// How many parts a dotted name may have. The deepest that SNS knows has seven.
+const PARTS_MAX: usize = 12;
+
+/// A form, or a branch of one.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    value: Option<String>,
+    branches: BTreeMap<String, Form>,
+}
+
+impl Form {
+    pub(super) fn new(fields: Vec<(String, String)>) -> Form {
+        let mut root = Form::default();
+        for (name, value) in fields {
+            let mut at = &mut root;
+            for part in name.splitn(PARTS_MAX, '.') {
+                at = at.branches.entry(part.to_owned()).or_default();
+            }
+            at.value = Some(value);
+        }
+        root
+    }
+
+    fn at(&self, path: &str) -> Option<&Form> {
+        path.split('.')
+            .try_fold(self, |form, part| form.branches.get(part))
+    }
+
+    /// The text at a dotted path.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.at(path)?.value.as_deref()
+    }
+
+    /// As [`Form::text`], refusing a form without it.
+    pub(super) fn required(&self, path: &str) -> Outcome<&str> {
+        self.text(path)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| SnsError::invalid(format!("Invalid parameter: {path}")))
+    }
+
+    /// The elements of a list, in their order: `Tags.member`, `Attributes.entry`.
+    pub(super) fn list(&self, path: &str) -> Vec<&Form> {
+        let Some(list) = self.at(path) else {
+            return Vec::new();
+        };
+        let mut numbered: Vec<(u64, &Form)> = list
+            .branches
+            .iter()
+            .filter_map(|(number, form)| Some((number.parse().ok()?, form)))
+            .collect();
+        numbered.sort_by_key(|(number, _)| *number);
+        numbered.into_iter().map(|(_, form)| form).collect()
+    }
+
+    /// A list of names and values, as a map.
+    pub(super) fn map(&self, path: &str, key: &str, value: &str) -> BTreeMap<String, String> {
+        self.list(path)
+            .into_iter()
+            .filter_map(|entry| {
+                Some((
+                    entry.text(key)?.to_owned(),
+                    entry.text(value).unwrap_or_default().to_owned(),
+                ))
+            })
+            .collect()
+    }
+
+    /// The value of this branch itself.
+    pub(super) fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_names_are_lists_and_maps_in_numeric_order() {
+        let fields = [
+            ("Attributes.entry.2.key", "b"),
+            ("Attributes.entry.2.value", "2"),
+            ("Attributes.entry.1.key", "a"),
+            ("Attributes.entry.1.value", "1"),
+            ("TagKeys.member.10", "tenth"),
+            ("TagKeys.member.9", "ninth"),
+        ];
+        let form = Form::new(
+            fields
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+        );
+        let map = form.map("Attributes.entry", "key", "value");
+        assert_eq!(map["a"], "1");
+        assert_eq!(map["b"], "2");
+        let keys: Vec<_> = form.list("TagKeys.member").iter().filter_map(|f| f.value()).collect();
+        assert_eq!(keys, ["ninth", "tenth"]);
+        form.required("TopicArn").expect_err("missing");
+    }
+}

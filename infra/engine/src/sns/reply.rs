@@ -1,0 +1,164 @@
+//! SNS's answers and refusals in XML.
+
+use crate::ids::random_id;
+use crate::wire::Answer;
+use std::fmt::Display;
+
+const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+
+/// XML under construction.
+#[derive(Debug, Default)]
+pub(super) struct Xml(String);
+
+impl Xml {
+    /// Adds an element with text.
+    pub(super) fn text(&mut self, name: &str, text: impl Display) -> &mut Xml {
+        let text = text.to_string();
+        self.0.push_str(&format!("<{name}>"));
+        for c in text.chars() {
+            match c {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\r' => self.0.push_str("&#xD;"),
+                c => self.0.push(c),
+            }
+        }
+        self.0.push_str(&format!("</{name}>"));
+        self
+    }
+
+    /// Adds an element with elements.
+    pub(super) fn within(&mut self, name: &str, fill: impl FnOnce(&mut Xml)) -> &mut Xml {
+        self.0.push_str(&format!("<{name}>"));
+        fill(self);
+        self.0.push_str(&format!("</{name}>"));
+        self
+    }
+
+    /// Adds a map as SNS writes attributes.
+    pub(super) fn entries<'a>(
+        &mut self,
+        name: &str,
+        entries: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) -> &mut Xml {
+        self.within(name, |xml| {
+            for (key, value) in entries {
+                xml.within("entry", |xml| {
+                    xml.text("key", key).text("value", value);
+                });
+            }
+        })
+    }
+}
+
+/// The answer to an action that was done.
+pub(super) fn success(action: &str, result: Xml) -> Answer {
+    let id = random_id();
+    let result = if result.0.is_empty() {
+        String::new()
+    } else {
+        format!("<{action}Result>{}</{action}Result>", result.0)
+    };
+    Answer::xml(
+        200,
+        format!(
+            "<{action}Response xmlns=\"{NAMESPACE}\">{result}<ResponseMetadata>\
+             <RequestId>{id}</RequestId></ResponseMetadata></{action}Response>"
+        ),
+    )
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct SnsError {
+    status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+impl SnsError {
+    fn new(status: u16, code: &'static str, message: impl Into<String>) -> SnsError {
+        SnsError {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> SnsError {
+        SnsError::new(400, "InvalidParameter", message)
+    }
+
+    pub(super) fn no_topic() -> SnsError {
+        SnsError::new(404, "NotFound", "Topic does not exist")
+    }
+
+    pub(super) fn no_subscription() -> SnsError {
+        SnsError::new(404, "NotFound", "Subscription does not exist")
+    }
+
+    pub(super) fn no_resource() -> SnsError {
+        SnsError::new(404, "ResourceNotFound", "Resource does not exist")
+    }
+
+    pub(super) fn too_many_tags() -> SnsError {
+        SnsError::new(
+            400,
+            "TagLimitExceeded",
+            "Could not complete request: tag quota of per resource exceeded",
+        )
+    }
+
+    pub(super) fn invalid_action(action: &str) -> SnsError {
+        SnsError::new(
+            400,
+            "InvalidAction",
+            format!("The action {action} is not valid for this web service."),
+        )
+    }
+
+    pub(super) fn batch(code: &'static str, message: impl Into<String>) -> SnsError {
+        SnsError::new(400, code, message)
+    }
+
+    pub(super) fn internal(error: &dyn Display) -> SnsError {
+        tracing::error!(%error, "SNS failed inside");
+        SnsError::new(
+            500,
+            "InternalError",
+            "The request processing has failed because of an unknown error.",
+        )
+    }
+
+    /// Whether the sender is to blame, as batch results say.
+    pub(super) fn senders_fault(&self) -> bool {
+        self.status < 500
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        tracing::debug!(code = self.code, "SNS refused a call");
+        let fault = if self.senders_fault() { "Sender" } else { "Receiver" };
+        let mut error = Xml::default();
+        error.within("Error", |xml| {
+            xml.text("Type", fault)
+                .text("Code", self.code)
+                .text("Message", &self.message);
+        });
+        let id = random_id();
+        Answer::xml(
+            self.status,
+            format!(
+                "<ErrorResponse xmlns=\"{NAMESPACE}\">{}<RequestId>{id}</RequestId></ErrorResponse>",
+                error.0
+            ),
+        )
+    }
+}
+
+impl From<rusqlite::Error> for SnsError {
+    fn from(error: rusqlite::Error) -> SnsError {
+        SnsError::internal(&error)
+    }
+}

@@ -1,0 +1,311 @@
+//! Subscriptions: who gets what of a topic, and how.
+
+use super::filter::{Filter, Scope};
+use super::form::Form;
+use super::reply::{SnsError, Xml};
+use super::topics::{self, Topic, page};
+use super::Outcome;
+use crate::messages::{StorageError, Work};
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const SETTABLE: [&str; 6] = [
+    "RawMessageDelivery",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RedrivePolicy",
+    "DeliveryPolicy",
+    "SubscriptionRoleArn",
+];
+
+/// A subscription of a queue.
+#[derive(Debug, Clone)]
+pub(super) struct Subscription {
+    pub(super) arn: String,
+    pub(super) topic_arn: String,
+    protocol: String,
+    /// The queue's ARN.
+    pub(super) endpoint: String,
+    attributes: BTreeMap<String, String>,
+    pub(super) raw: bool,
+    pub(super) filter: Option<Filter>,
+    pub(super) dead_letter_arn: Option<String>,
+}
+
+impl Subscription {
+    pub(super) fn load(
+        db: &Connection,
+    ) -> Result<BTreeMap<String, Arc<Subscription>>, StorageError> {
+        let mut subscriptions = BTreeMap::new();
+        let mut statement =
+            db.prepare("SELECT arn, topic, protocol, endpoint, attributes FROM subscriptions")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let arn: String = row.get(0)?;
+            let attributes: String = row.get(4)?;
+            let attributes = serde_json::from_str(&attributes).unwrap_or_default();
+            let read = Subscription::new(arn, row.get(1)?, row.get(2)?, row.get(3)?, attributes);
+            match read {
+                Ok(read) => {
+                    subscriptions.insert(read.arn.clone(), Arc::new(read));
+                }
+                // Only an older engine's idea of a valid policy can be refused here.
+                Err(error) => tracing::warn!(message = error.message, "a subscription is left out"),
+            }
+        }
+        Ok(subscriptions)
+    }
+
+    fn new(
+        arn: String,
+        topic_arn: String,
+        protocol: String,
+        endpoint: String,
+        attributes: BTreeMap<String, String>,
+    ) -> Outcome<Subscription> {
+        let get = |name: &str| attributes.get(name).map(String::as_str).filter(|v| !v.is_empty());
+        let raw = match get("RawMessageDelivery") {
+            None => false,
+            Some(text) if text.eq_ignore_ascii_case("false") => false,
+            Some(text) if text.eq_ignore_ascii_case("true") => true,
+            Some(text) => {
+                return Err(SnsError::invalid(format!(
+                    "Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value \
+                     [{text}]. Must be true or false."
+                )));
+            }
+        };
+        let scope = match get("FilterPolicyScope") {
+            None | Some("MessageAttributes") => Scope::Attributes,
+            Some("MessageBody") => Scope::Body,
+            Some(text) => {
+                return Err(SnsError::invalid(format!(
+                    "Invalid parameter: Attributes Reason: FilterPolicyScope: Invalid value \
+                     [{text}]. Please use either MessageBody or MessageAttributes"
+                )));
+            }
+        };
+        let filter = get("FilterPolicy")
+            .map(|text| Filter::read(text, scope))
+            .transpose()
+            .map_err(|reason| {
+                SnsError::invalid(format!("Invalid parameter: FilterPolicy: {reason}"))
+            })?;
+        let dead_letter_arn = get("RedrivePolicy").map(dead_letter_arn).transpose()?;
+        Ok(Subscription {
+            arn,
+            topic_arn,
+            protocol,
+            endpoint,
+            raw,
+            filter,
+            dead_letter_arn,
+            attributes,
+        })
+    }
+
+    fn shown(&self, account: &str) -> BTreeMap<String, String> {
+        let mut shown: BTreeMap<String, String> = [
+            ("SubscriptionArn", self.arn.as_str()),
+            ("TopicArn", &self.topic_arn),
+            ("Protocol", &self.protocol),
+            ("Endpoint", &self.endpoint),
+            ("Owner", account),
+            ("RawMessageDelivery", "false"),
+            ("PendingConfirmation", "false"),
+            ("ConfirmationWasAuthenticated", "true"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        if self.filter.is_some() {
+            let usual = "MessageAttributes".to_owned();
+            shown.insert("FilterPolicyScope".to_owned(), usual);
+        }
+        shown.extend(self.attributes.clone());
+        shown
+    }
+}
+
+fn dead_letter_arn(policy: &str) -> Outcome<String> {
+    let policy: Option<Value> = serde_json::from_str(policy).ok();
+    policy
+        .as_ref()
+        .and_then(|policy| policy.get("deadLetterTargetArn")?.as_str())
+        .filter(|arn| arn.starts_with("arn:aws:sqs:"))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            SnsError::invalid("Invalid parameter: RedrivePolicy: deadLetterTargetArn is invalid")
+        })
+}
+
+/// What AWS asks of a subscription of a queue beyond each attribute for itself.
+fn check(topic: &Topic, subscription: &Subscription) -> Outcome<()> {
+    if !subscription.endpoint.starts_with("arn:aws:sqs:")
+        || subscription.endpoint.split(':').count() != 6
+    {
+        return Err(SnsError::invalid("Invalid parameter: SQS endpoint ARN"));
+    }
+    if subscription.endpoint.ends_with(".fifo") && !topic.fifo() {
+        return Err(SnsError::invalid(
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be \
+             subscribed to standard SNS topics",
+        ));
+    }
+    let dead_letters = subscription.dead_letter_arn.as_deref();
+    if dead_letters.is_some_and(|arn| arn.ends_with(".fifo") != topic.fifo()) {
+        return Err(SnsError::invalid(
+            "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO topic, and \
+             a standard queue for a standard one",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let topic_arn = form.required("TopicArn")?.to_owned();
+    let topic = topics::find(work, &topic_arn)?;
+    let protocol = form.required("Protocol")?.to_owned();
+    if protocol != "sqs" {
+        tracing::warn!(protocol, "a subscription's protocol is not served by the engine");
+        return Err(SnsError::invalid(format!(
+            "Invalid parameter: Does not support this protocol string: {protocol}"
+        )));
+    }
+    let endpoint = form.required("Endpoint")?.to_owned();
+    let attributes = form.map("Attributes.entry", "key", "value");
+    if attributes.keys().any(|name| !SETTABLE.contains(&name.as_str())) {
+        return Err(SnsError::invalid("Invalid parameter: AttributeName"));
+    }
+    let before = work
+        .topics
+        .subscriptions_of(&topic_arn)
+        .into_iter()
+        .find(|before| before.endpoint == endpoint);
+    let arn = match before {
+        Some(before) => {
+            let differs = |(name, value): (&String, &String)| {
+                before.attributes.get(name).is_none_or(|is| is != value)
+            };
+            if attributes.iter().any(differs) {
+                return Err(SnsError::invalid(
+                    "Invalid parameter: Attributes Reason: Subscription already exists with \
+                     different attributes",
+                ));
+            }
+            before.arn.clone()
+        }
+        None => {
+            let arn = format!("{topic_arn}:{}", crate::ids::random_id());
+            let subscription =
+                Subscription::new(arn.clone(), topic_arn, protocol, endpoint, attributes)?;
+            check(&topic, &subscription)?;
+            keep(work, subscription)?;
+            arn
+        }
+    };
+    let mut xml = Xml::default();
+    xml.text("SubscriptionArn", arn);
+    Ok(xml)
+}
+
+fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<()> {
+    let attributes = serde_json::to_string(&subscription.attributes)
+        .map_err(|error| SnsError::internal(&error))?;
+    work.db.execute(
+        "INSERT OR REPLACE INTO subscriptions VALUES(?1, ?2, ?3, ?4, ?5)",
+        params![
+            subscription.arn,
+            subscription.topic_arn,
+            subscription.protocol,
+            subscription.endpoint,
+            attributes
+        ],
+    )?;
+    work.topics.touched = true;
+    let subscriptions = &mut work.topics.subscriptions;
+    subscriptions.insert(subscription.arn.clone(), Arc::new(subscription));
+    Ok(())
+}
+
+/// Unsubscribing what is not there is done already.
+pub(super) fn unsubscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let arn = form.required("SubscriptionArn")?;
+    work.topics.touched = true;
+    work.topics.subscriptions.remove(arn);
+    work.db
+        .execute("DELETE FROM subscriptions WHERE arn = ?1", params![arn])?;
+    Ok(Xml::default())
+}
+
+fn find(work: &Work<'_>, form: &Form) -> Outcome<Arc<Subscription>> {
+    let arn = form.required("SubscriptionArn")?;
+    let subscription = work.topics.subscriptions.get(arn);
+    subscription.cloned().ok_or_else(SnsError::no_subscription)
+}
+
+pub(super) fn attributes(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let subscription = find(work, form)?;
+    let mut xml = Xml::default();
+    xml.entries("Attributes", &subscription.shown(&work.names.account));
+    Ok(xml)
+}
+
+pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let subscription = find(work, form)?;
+    let name = form.required("AttributeName")?;
+    if !SETTABLE.contains(&name) {
+        return Err(SnsError::invalid("Invalid parameter: AttributeName"));
+    }
+    let value = form.text("AttributeValue").unwrap_or_default();
+    let mut attributes = subscription.attributes.clone();
+    attributes.insert(name.to_owned(), value.to_owned());
+    // An empty policy is no policy.
+    attributes.retain(|_, value| !value.is_empty());
+    let changed = Subscription::new(
+        subscription.arn.clone(),
+        subscription.topic_arn.clone(),
+        subscription.protocol.clone(),
+        subscription.endpoint.clone(),
+        attributes,
+    )?;
+    let topic = topics::find(work, &changed.topic_arn)?;
+    check(&topic, &changed)?;
+    keep(work, changed)?;
+    Ok(Xml::default())
+}
+
+pub(super) fn list(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let all = work.topics.subscriptions.values().cloned().collect();
+    Ok(listed(all, work, form))
+}
+
+pub(super) fn list_by_topic(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let arn = form.required("TopicArn")?;
+    topics::find(work, arn)?;
+    let of_topic = work.topics.subscriptions_of(arn);
+    Ok(listed(of_topic, work, form))
+}
+
+fn listed(subscriptions: Vec<Arc<Subscription>>, work: &Work<'_>, form: &Form) -> Xml {
+    let keyed = subscriptions.into_iter().map(|s| (s.arn.clone(), s));
+    let (subscriptions, token) = page(keyed, form);
+    let mut xml = Xml::default();
+    xml.within("Subscriptions", |xml| {
+        for subscription in subscriptions {
+            xml.within("member", |xml| {
+                xml.text("SubscriptionArn", &subscription.arn)
+                    .text("Owner", &work.names.account)
+                    .text("Protocol", &subscription.protocol)
+                    .text("Endpoint", &subscription.endpoint)
+                    .text("TopicArn", &subscription.topic_arn);
+            });
+        }
+    });
+    if let Some(token) = token {
+        xml.text("NextToken", token);
+    }
+    xml
+}
