@@ -1,0 +1,10 @@
+//! The runtime against the embedded engine, with faults in between.
+
+mod batch;
+mod bulk;
+mod journal;
+mod lease;
+mod parcel;
+mod publish;
+mod size;
+mod transaction;

@@ -1,0 +1,25 @@
+//! What Callboard's tests are made with: the engine in process with the house's tables, faults
+//! between a client and its service, a count of what calls cost, events as Lambda delivers them,
+//! and virtual time. For tests and simulations only.
+//!
+//! ```
+//! use callboard_testkit::{Fault, World};
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let world = World::open().await;
+//! world.faults().next("PutItem", Fault::DropAnswer);
+//! // … the SDK tries again, and the journal recognises its own write …
+//! assert_eq!(world.faults().costs().requests("PutItem"), 0);
+//! # }
+//! ```
+
+pub mod build;
+pub mod deliver;
+pub mod faults;
+pub mod time;
+pub mod world;
+
+pub use build::{Message, cause, envelope, sqs_event, stream_event, stream_id};
+pub use deliver::twice_and_shuffled;
+pub use faults::{Costs, Fault, Faults, Gate};
+pub use time::{eventually, virtual_runtime};
+pub use world::{QueuePair, World};
