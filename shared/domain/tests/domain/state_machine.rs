@@ -9,6 +9,8 @@ use callboard_domain::waitlist::entry::{self, Entry, EntryStatus};
 use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotStatus, Step};
 use callboard_domain::waitlist::{Refusal, cascade};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 use crate::given::*;
 
@@ -64,6 +66,8 @@ struct Clinic {
     booked: BTreeSet<(usize, u32)>,
     ended: BTreeMap<OfferId, HoldEnd>,
     accepted: BTreeSet<OfferId>,
+    /// Names of events and codes of refusals that occurred.
+    seen: BTreeSet<String>,
 }
 
 fn name(entry: usize) -> String {
@@ -80,6 +84,7 @@ impl Clinic {
             booked: BTreeSet::new(),
             ended: BTreeMap::new(),
             accepted: BTreeSet::new(),
+            seen: BTreeSet::new(),
         }
     }
 
@@ -182,6 +187,7 @@ impl Clinic {
                 );
             }
             Err(refusal) => {
+                self.seen.insert(refusal.code().to_owned());
                 assert!(
                     !(standing && in_time),
                     "I3: refused though in time: {refusal:?}"
@@ -210,12 +216,14 @@ impl Clinic {
         entry: Option<(usize, &[EntryEvent])>,
     ) {
         if let Some((at, events)) = slot {
+            self.seen.extend(names(events));
             for event in events {
                 self.note(at, event);
             }
             self.slots[at] = fold(self.slots[at].clone(), events, self.now);
         }
         if let Some((at, events)) = entry {
+            self.seen.extend(names(events));
             self.entries[at] = fold(self.entries[at].clone(), events, self.now);
         }
     }
@@ -314,5 +322,33 @@ proptest! {
             clinic.slots[0].status,
             SlotStatus::OpenedToPublic | SlotStatus::Withdrawn
         ));
+    }
+}
+
+#[test]
+fn the_interleavings_reach_every_event_and_every_way_to_be_too_late() {
+    let mut runner = TestRunner::deterministic();
+    let actions = prop::collection::vec(action(), 40..80);
+    let mut seen = BTreeSet::new();
+    for _ in 0..500 {
+        let mut clinic = Clinic::new();
+        for action in actions.new_tree(&mut runner).expect("actions").current() {
+            clinic.act(&action);
+        }
+        seen.extend(clinic.seen);
+    }
+    let own = SlotEvent::TYPES.iter().chain(EntryEvent::TYPES);
+    let events = own.filter_map(|full| full.rsplit('.').nth(1));
+    let refusals = [
+        "offer-expired",
+        "offer-superseded",
+        "slot-taken",
+        "slot-withdrawn",
+        "already-accepted",
+        "already-answered",
+        "already-declined",
+    ];
+    for expected in events.chain(refusals) {
+        assert!(seen.contains(expected), "never {expected}: {seen:?}");
     }
 }
