@@ -174,16 +174,39 @@ mod tests {
     #[test]
     fn line_breaks_are_refused_wherever_they_could_open_a_header() {
         let broken = "a\r\nBcc: eve@example.com";
-        assert_eq!(text(|draft| draft.subject = broken), Err(ComposeError::Subject));
-        assert_eq!(text(|draft| draft.name = Some(broken)), Err(ComposeError::Name));
-        assert_eq!(text(|draft| draft.email = "anna@example.com\r\n"), Err(ComposeError::Address));
-        assert_eq!(text(|draft| draft.subject = "a\nb"), Err(ComposeError::Subject));
+        assert_eq!(
+            text(|draft| draft.subject = broken),
+            Err(ComposeError::Subject)
+        );
+        assert_eq!(
+            text(|draft| draft.name = Some(broken)),
+            Err(ComposeError::Name)
+        );
+        assert_eq!(
+            text(|draft| draft.email = "anna@example.com\r\n"),
+            Err(ComposeError::Address)
+        );
+        assert_eq!(
+            text(|draft| draft.subject = "a\nb"),
+            Err(ComposeError::Subject)
+        );
     }
 
     #[test]
     fn an_address_that_is_none_is_refused() {
-        for bad in ["", "anna", "anna@", "@example.com", "an na@example.com", "a@b@c"] {
-            assert_eq!(text(|draft| draft.email = bad), Err(ComposeError::Address), "{bad}");
+        for bad in [
+            "",
+            "anna",
+            "anna@",
+            "@example.com",
+            "an na@example.com",
+            "a@b@c",
+        ] {
+            assert_eq!(
+                text(|draft| draft.email = bad),
+                Err(ComposeError::Address),
+                "{bad}"
+            );
         }
     }
 

@@ -52,38 +52,14 @@ impl Contact {
     }
 }
 
-/// The personal fields of a foreign event, in the nesting that its data had. They are stored as
-/// JSON pointer → value, for instance `{"/customer/name": "Anna"}`; a name that is no pointer is
-/// a field of the top level, with whatever is nested in it. An empty object when there are none,
-/// or when they were erased.
+/// The personal fields of a foreign event, in the nesting that its data had. An empty object when
+/// there are none, or when they were erased.
 #[must_use]
 pub fn extras(item: Option<&HashMap<String, AttributeValue>>) -> Value {
-    let stored: Map<String, Value> = item
-        .and_then(|item| text(item, "fields"))
+    item.and_then(|item| text(item, "fields"))
         .and_then(|fields| serde_json::from_str(&fields).ok())
-        .unwrap_or_default();
-    let mut nested = Value::Object(Map::new());
-    for (place, value) in stored {
-        let mut at = &mut nested;
-        match place.strip_prefix('/') {
-            None => at = field(at, &place),
-            Some(steps) => {
-                for step in steps.split('/') {
-                    at = field(at, &step.replace("~1", "/").replace("~0", "~"));
-                }
-            }
-        }
-        *at = value;
-    }
-    nested
-}
-
-/// The field `name` of an object, made if missing.
-fn field<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    &mut value[name]
+        .filter(Value::is_object)
+        .unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 fn text(item: &HashMap<String, AttributeValue>, name: &str) -> Option<String> {
@@ -145,22 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn personal_fields_go_back_to_where_they_were() {
+    fn extras_that_cannot_be_read_or_were_erased_are_none() {
         let stored = |text: &str| item(&[("fields", AttributeValue::S(text.into()))]);
+        let fields = r#"{"customer":{"name":"Anna"}}"#;
         assert_eq!(
-            extras(Some(&stored(r#"{"/customer/name":"Anna","/customer/phone":"1","/a~1b":1}"#))),
-            json!({"customer": {"name": "Anna", "phone": "1"}, "a/b": 1})
-        );
-        assert_eq!(
-            extras(Some(&stored(r#"{"customer":{"name":"Anna"}}"#))),
+            extras(Some(&stored(fields))),
             json!({"customer": {"name": "Anna"}})
         );
-    }
-
-    #[test]
-    fn extras_that_cannot_be_read_or_were_erased_are_none() {
-        let bad = item(&[("fields", AttributeValue::S("[1".into()))]);
-        assert_eq!(extras(Some(&bad)), json!({}));
+        assert_eq!(extras(Some(&stored("[1"))), json!({}));
+        assert_eq!(extras(Some(&stored("[1]"))), json!({}));
         assert_eq!(extras(None), json!({}));
     }
 }

@@ -62,15 +62,24 @@ pub async fn run(deps: &Deps, invocation: &Invocation, batch: Batch<Job>) -> Bat
 /// Stage 1: the attempt is committed before anything else is done. Whoever else holds the same
 /// message finds its number taken, reads the stream, and waits or takes over. `None`: nothing is
 /// to be sent (any more).
-async fn begin(deps: &Deps, invocation: &Invocation, job: Job) -> Result<Option<Box<Leased>>, Failure> {
+async fn begin(
+    deps: &Deps,
+    invocation: &Invocation,
+    job: Job,
+) -> Result<Option<Box<Leased>>, Failure> {
     let terms = Terms {
         owner: invocation.owner.clone(),
         deadline: invocation.deadline,
         provider_timeout: PROVIDER_TIMEOUT,
         on_unknown: on_unknown(deps, &job),
     };
-    let begun = deps.lease.begin(job.as_planned(), job.key(), &job.cause, &terms).await?;
-    Ok(begun.or_failure()?.map(|granted| Box::new(Leased { job, granted })))
+    let begun = deps
+        .lease
+        .begin(job.as_planned(), job.key(), &job.cause, &terms)
+        .await?;
+    Ok(begun
+        .or_failure()?
+        .map(|granted| Box::new(Leased { job, granted })))
 }
 
 /// On the last try an unknown outcome is left alone even where the policy is to send again: a
@@ -92,7 +101,10 @@ async fn conclude(deps: &Deps, leased: Leased, found: Option<&Found>) -> Result<
     let facts = lookup::facts(deps, &job, &granted, found);
     let granted = if facts.overtaken {
         let held = Failure::hold_until(granted.attempt().lease_until);
-        deps.lease.refresh(granted).await.map_err(|error| held.because(error))?
+        deps.lease
+            .refresh(granted)
+            .await
+            .map_err(|error| held.because(error))?
     } else {
         granted
     };
@@ -142,8 +154,17 @@ async fn attempt(
 
 /// Commits the outcome at whatever number is next, and says what becomes of the message. What
 /// cannot be written is as good as ambiguous: the message waits for the lease's end.
-async fn settle(deps: &Deps, job: &Job, granted: Granted<Email>, outcome: Outcome) -> Result<(), Failure> {
-    let outcome = if job.last_try { outcome.on_last_try() } else { outcome };
+async fn settle(
+    deps: &Deps,
+    job: &Job,
+    granted: Granted<Email>,
+    outcome: Outcome,
+) -> Result<(), Failure> {
+    let outcome = if job.last_try {
+        outcome.on_last_try()
+    } else {
+        outcome
+    };
     let lease_until = granted.attempt().lease_until;
     match deps.lease.end(granted, &outcome).await {
         Ok(Ended::Recorded(_)) => match &outcome {
@@ -167,12 +188,20 @@ async fn settle(deps: &Deps, job: &Job, granted: Granted<Email>, outcome: Outcom
 /// only when nothing follows any more.
 async fn await_successor(deps: &Deps, job: &Job) -> Result<(), Failure> {
     tracing::warn!(notification_id = %job.planned.notification_id, "an outcome came late");
-    let state = deps.journal.load::<Notification>(&job.stream()).await?.state;
-    let alive = state.attempt(job.key()).filter(|attempt| attempt.settled.is_none());
+    let state = deps
+        .journal
+        .load::<Notification>(&job.stream())
+        .await?
+        .state;
+    let alive = state
+        .attempt(job.key())
+        .filter(|attempt| attempt.settled.is_none());
     match alive {
         Some(attempt) => Err(Failure::hold_until(attempt.lease_until)),
         None if state.status.is_final() => Ok(()),
-        None => Err(Failure::retryable("the attempt was taken over, and its successor failed")),
+        None => Err(Failure::retryable(
+            "the attempt was taken over, and its successor failed",
+        )),
     }
 }
 

@@ -41,7 +41,11 @@ impl Deps {
     /// was planned is not sent again: nobody could say in which words.
     #[must_use]
     pub fn on_unknown(&self, definition: &str) -> OnUnknown {
-        match self.catalogue.get(definition).map(|definition| definition.unknown_policy) {
+        match self
+            .catalogue
+            .get(definition)
+            .map(|definition| definition.unknown_policy)
+        {
             Some(UnknownPolicy::Resend) => OnUnknown::Repeat,
             Some(UnknownPolicy::Park) | None => OnUnknown::Park,
         }

@@ -98,27 +98,55 @@ impl Effect for Email {
         vec![event.into()]
     }
 
-    fn ended(&self, key: &AttemptKey, attempt_id: Uuid, outcome: &Outcome) -> Vec<NotificationEvent> {
+    fn ended(
+        &self,
+        key: &AttemptKey,
+        attempt_id: Uuid,
+        outcome: &Outcome,
+    ) -> Vec<NotificationEvent> {
         let (channel, step) = (key.channel, key.step);
         let event = match outcome {
             Outcome::Delivered { provider } => {
                 let provider = (*provider).to_owned();
-                DeliverySucceeded { attempt_id, channel, step, provider }.into()
+                DeliverySucceeded {
+                    attempt_id,
+                    channel,
+                    step,
+                    provider,
+                }
+                .into()
             }
             Outcome::Failed { code } => {
                 let code = code.clone();
-                DeliveryFailed { attempt_id, channel, step, code }.into()
+                DeliveryFailed {
+                    attempt_id,
+                    channel,
+                    step,
+                    code,
+                }
+                .into()
             }
             Outcome::FailedForNow { code } => {
                 let code = code.clone();
-                AttemptFailed { attempt_id, channel, step, code }.into()
+                AttemptFailed {
+                    attempt_id,
+                    channel,
+                    step,
+                    code,
+                }
+                .into()
             }
             Outcome::Dropped(reason) => NotificationDropped { reason: *reason }.into(),
         };
         vec![event]
     }
 
-    fn late(&self, key: &AttemptKey, attempt_id: Uuid, outcome: &Outcome) -> Vec<NotificationEvent> {
+    fn late(
+        &self,
+        key: &AttemptKey,
+        attempt_id: Uuid,
+        outcome: &Outcome,
+    ) -> Vec<NotificationEvent> {
         let event = LateOutcome {
             attempt_id,
             channel: key.channel,
@@ -128,7 +156,12 @@ impl Effect for Email {
         vec![event.into()]
     }
 
-    fn unknown(&self, key: &AttemptKey, attempt_id: Uuid, policy: OnUnknown) -> Vec<NotificationEvent> {
+    fn unknown(
+        &self,
+        key: &AttemptKey,
+        attempt_id: Uuid,
+        policy: OnUnknown,
+    ) -> Vec<NotificationEvent> {
         let event = OutcomeUnknown {
             attempt_id,
             channel: key.channel,

@@ -35,7 +35,9 @@ impl Job {
         let NotificationEvent::NotificationPlanned(planned) =
             NotificationEvent::decode(&event_type, envelope.data)?
         else {
-            return Err(Failure::poison(format!("`{event_type}` asks for no delivery")));
+            return Err(Failure::poison(format!(
+                "`{event_type}` asks for no delivery"
+            )));
         };
         let sequence = envelope
             .sequence
@@ -62,7 +64,9 @@ impl Job {
     }
 
     /// The stream as it was just after the planning: what the message tells, without a read.
-    /// If more has happened since, the next commit's number is taken, and we learn of it.
+    /// If more has happened since, the next commit's number is taken, and we learn of it. That
+    /// it was dropped as stale in the very commit that planned it, the message does not tell;
+    /// the gate finds it stale again.
     #[must_use]
     pub fn as_planned(&self) -> Loaded<Notification> {
         let event = NotificationEvent::from(self.planned.clone());

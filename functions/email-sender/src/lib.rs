@@ -79,7 +79,11 @@ pub async fn build_with(
 ///
 /// # Errors
 /// [`SettingsError`] names the setting that is missing or malformed.
-pub fn deps(vars: &Vars, sdk: &SdkConfig, provider: Arc<dyn Provider>) -> Result<Deps, SettingsError> {
+pub fn deps(
+    vars: &Vars,
+    sdk: &SdkConfig,
+    provider: Arc<dyn Provider>,
+) -> Result<Deps, SettingsError> {
     let settings = Settings::from_vars(vars)?;
     let client = aws_sdk_dynamodb::Client::new(sdk);
     let journal = Journal::new(client, settings.journal_table);
@@ -109,5 +113,8 @@ async fn handle(
         owner: event.context.request_id,
     };
     let batch = Batch::sqs(event.payload, Job::of)?;
-    Ok(deliver::run(deps, &invocation, batch).await.finish(outlet).await)
+    Ok(deliver::run(deps, &invocation, batch)
+        .await
+        .finish(outlet)
+        .await)
 }

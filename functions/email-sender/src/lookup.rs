@@ -49,7 +49,9 @@ pub struct Caused {
 /// # Errors
 /// [`AwsFault`] when DynamoDB cannot be read.
 pub async fn read(deps: &Deps, batch: impl Iterator<Item = &Leased>) -> Result<Found, AwsFault> {
-    let keys: Vec<Key> = batch.flat_map(|leased| Keys::of(deps, &leased.job, &leased.granted).all()).collect();
+    let keys: Vec<Key> = batch
+        .flat_map(|leased| Keys::of(deps, &leased.job, &leased.granted).all())
+        .collect();
     if keys.is_empty() {
         return Ok(Found::new());
     }
@@ -75,7 +77,10 @@ pub fn facts(deps: &Deps, job: &Job, granted: &Granted<Email>, found: &Found) ->
 
 fn caused(commit: Committed, index: u32) -> Option<Caused> {
     let at = commit.at;
-    let event = commit.events.into_iter().nth(usize::try_from(index).ok()?)?;
+    let event = commit
+        .events
+        .into_iter()
+        .nth(usize::try_from(index).ok()?)?;
     Some(Caused {
         event_type: event.event_type,
         data: event.data,
@@ -105,9 +110,14 @@ impl Keys {
     }
 
     fn all(self) -> impl Iterator<Item = Key> {
-        [Some(self.next), Some(self.profile), self.extras, Some(self.cause)]
-            .into_iter()
-            .flatten()
+        [
+            Some(self.next),
+            Some(self.profile),
+            self.extras,
+            Some(self.cause),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

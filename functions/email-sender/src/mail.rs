@@ -31,12 +31,18 @@ pub fn prepare(
 ) -> Result<Message, Outcome> {
     let unrenderable = || Outcome::Dropped(DropReason::Unrenderable);
     let planned = &job.planned;
-    let definition = deps.catalogue.get(&planned.definition).ok_or_else(unrenderable)?;
+    let definition = deps
+        .catalogue
+        .get(&planned.definition)
+        .ok_or_else(unrenderable)?;
     let question = gate::Message {
         category: &definition.category,
         critical: definition.critical,
         cancelled: state.cancelled,
-        caused_at: facts.cause.as_ref().map_or(job.planned_at, |cause| cause.at),
+        caused_at: facts
+            .cause
+            .as_ref()
+            .map_or(job.planned_at, |cause| cause.at),
         expires_at: planned.expires_at,
     };
     let addressee = facts.contact.as_ref().map(addressee);
@@ -44,8 +50,7 @@ pub fn prepare(
     let (Some(contact), Some(cause)) = (&facts.contact, &facts.cause) else {
         return Err(unrenderable());
     };
-    let rendered =
-        render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;
+    let rendered = render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;
     let draft = Draft {
         notification: planned.notification_id,
         from: &deps.from,

@@ -37,7 +37,8 @@ impl Settings {
             transport: settings::parsed(vars, "MAIL_TRANSPORT")?,
             from: settings::parsed(vars, "MAIL_FROM")?,
             public_url: public_url(vars)?,
-            keys: Keys::parse(&keys).map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
+            keys: Keys::parse(&keys)
+                .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
         })
     }
 }
@@ -45,7 +46,10 @@ impl Settings {
 fn public_url(vars: &Vars) -> Result<String, SettingsError> {
     const NAME: &str = "PUBLIC_URL";
     let url: Url = settings::parsed(vars, NAME)?;
-    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
+    if !matches!(url.scheme(), "http" | "https")
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err(SettingsError::malformed(
             NAME,
             "expected an http or https URL without query and fragment",
@@ -65,7 +69,10 @@ mod tests {
             ("MAIL_TRANSPORT", "smtp://127.0.0.1:2525"),
             ("MAIL_FROM", "Callboard <desk@example.com>"),
             ("PUBLIC_URL", "http://127.0.0.1:8080/"),
-            ("LINK_KEYS", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"),
+            (
+                "LINK_KEYS",
+                "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
@@ -93,8 +100,14 @@ mod tests {
         ] {
             let mut bad = vars();
             bad.insert(name.to_owned(), value.to_owned());
-            let error = Settings::from_vars(&bad).err().expect("refused").to_string();
-            assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
+            let error = Settings::from_vars(&bad)
+                .err()
+                .expect("refused")
+                .to_string();
+            assert!(
+                error.contains(name) && !error.contains("hunter2"),
+                "{error}"
+            );
         }
     }
 }

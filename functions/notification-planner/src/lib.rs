@@ -46,8 +46,7 @@ pub fn deps(vars: &Vars, sdk: &SdkConfig) -> Result<Deps, SettingsError> {
     let table = settings::required(vars, "JOURNAL_TABLE")?;
     Ok(Deps {
         journal: Journal::new(aws_sdk_dynamodb::Client::new(sdk), table),
-        catalogue: Catalogue::builtin()
-            .expect("a test keeps the embedded definitions in order"),
+        catalogue: Catalogue::builtin().expect("a test keeps the embedded definitions in order"),
         clock: Clock::from_sdk(sdk),
     })
 }

@@ -74,7 +74,11 @@ async fn plan(deps: &Deps, definition: &Definition, event: &Envelope) -> Result<
 ///
 /// # Errors
 /// Terminal, when `event` does not say for whom or where it stands.
-pub fn commit(definition: &Definition, event: &Envelope, now: Timestamp) -> Result<Commit, Failure> {
+pub fn commit(
+    definition: &Definition,
+    event: &Envelope,
+    now: Timestamp,
+) -> Result<Commit, Failure> {
     let facts = |error: callboard_domain::notifications::definition::FactError| {
         Failure::terminal(format!("definition {}: {error}", definition.id))
     };
@@ -92,11 +96,13 @@ pub fn commit(definition: &Definition, event: &Envelope, now: Timestamp) -> Resu
     let nothing_there = Notification::default();
     let events = rules::plan(&nothing_there, planned, event.time, now)
         .map_err(|refusal| Failure::terminal(refusal.to_string()))?;
-    Ok(Loaded::<Notification>::fresh(StreamId::notification(notification_id))
-        .next(&event.as_cause(), now)
-        .events(events)
-        .expires(now.plus(KEPT_FOR))
-        .build()?)
+    Ok(
+        Loaded::<Notification>::fresh(StreamId::notification(notification_id))
+            .next(&event.as_cause(), now)
+            .events(events)
+            .expires(now.plus(KEPT_FOR))
+            .build()?,
+    )
 }
 
 /// Where the event stands in the journal; the sender reads its data there.

@@ -77,7 +77,9 @@ fn read(record: &StreamRecord) -> Result<Option<Committed>, Failure> {
         return Ok(None);
     }
     if record.new_image.is_null() {
-        return Err(Failure::poison("the record has no new image: is the stream's view NEW_IMAGE?"));
+        return Err(Failure::poison(
+            "the record has no new image: is the stream's view NEW_IMAGE?",
+        ));
     }
     if record.new_image.pointer("/relay/S").and_then(Value::as_str) != Some("1") {
         return Ok(None);

@@ -38,7 +38,10 @@ pub async fn run(deps: &Deps, commits: &[Committed]) -> Vec<Result<(), Failure>>
     for (at, commit) in commits.iter().enumerate() {
         match messages(&deps.topics, commit) {
             Ok(outgoing) => {
-                waiting.extend(outgoing.into_iter().map(|outgoing| Entry { commit: at, outgoing }));
+                waiting.extend(outgoing.into_iter().map(|outgoing| Entry {
+                    commit: at,
+                    outgoing,
+                }));
                 results.push(Ok(()));
             }
             Err(error) => results.push(Err(Failure::terminal(error.to_string()))),
@@ -68,7 +71,10 @@ async fn publish_round(
     stopped: &mut HashSet<(String, String)>,
 ) {
     for (topic, entries) in by_topic(round) {
-        let messages = entries.iter().map(|entry| entry.outgoing.message.clone()).collect();
+        let messages = entries
+            .iter()
+            .map(|entry| entry.outgoing.message.clone())
+            .collect();
         let answers = deps.publisher.publish_all(&topic, messages).await;
         for (entry, answer) in entries.into_iter().zip(answers) {
             let Err(failure) = answer else { continue };
@@ -84,7 +90,10 @@ async fn publish_round(
 fn by_topic(round: Vec<Entry>) -> Vec<(String, Vec<Entry>)> {
     let mut topics: Vec<(String, Vec<Entry>)> = Vec::new();
     for entry in round {
-        match topics.iter_mut().find(|(topic, _)| *topic == entry.outgoing.topic) {
+        match topics
+            .iter_mut()
+            .find(|(topic, _)| *topic == entry.outgoing.topic)
+        {
             Some((_, entries)) => entries.push(entry),
             None => topics.push((entry.outgoing.topic.clone(), vec![entry])),
         }

@@ -82,7 +82,11 @@ pub fn messages(topics: &Topics, commit: &Committed) -> Result<Vec<Outgoing>, No
                 body: serde_json::to_string(&envelope)
                     .expect("an envelope holds only what JSON can hold"),
             };
-            Ok(Outgoing { topic, group: group.clone(), message })
+            Ok(Outgoing {
+                topic,
+                group: group.clone(),
+                message,
+            })
         })
         .collect()
 }
@@ -98,9 +102,14 @@ fn attributes(envelope: &callboard_contracts::Envelope) -> BTreeMap<String, Stri
     add("correlationid", envelope.correlationid.as_deref());
     add("traceparent", envelope.traceparent.as_deref());
     // Only a planned notification has a channel; its sender's subscription asks for it.
-    add("channel", envelope.data.get("channel").and_then(|channel| channel.as_str()).filter(|_| {
-        envelope.event_type == "callboard.notification.notification-planned.v1"
-    }));
+    add(
+        "channel",
+        envelope
+            .data
+            .get("channel")
+            .and_then(|channel| channel.as_str())
+            .filter(|_| envelope.event_type == "callboard.notification.notification-planned.v1"),
+    );
     attributes
 }
 
@@ -132,7 +141,10 @@ mod tests {
     fn every_domain_has_its_topic_and_foreign_types_share_one() {
         let topics = topics();
         assert_eq!(topics.of("callboard.waitlist.slot-held.v1"), Ok("w"));
-        assert_eq!(topics.of("callboard.notification.delivery-failed.v1"), Ok("n"));
+        assert_eq!(
+            topics.of("callboard.notification.delivery-failed.v1"),
+            Ok("n")
+        );
         assert_eq!(topics.of("com.example.order-placed.v1"), Ok("x"));
         let unknown = "callboard.recipient.recipient-erased.v1";
         assert_eq!(topics.of(unknown), Err(NoTopic(unknown.to_owned())));

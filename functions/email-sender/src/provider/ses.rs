@@ -72,9 +72,7 @@ fn classify(error: &SdkError<SendEmailError>) -> SendError {
     match error {
         SdkError::ConstructionFailure(_) => SendError::transient("ses-request"),
         SdkError::TimeoutError(_) => SendError::ambiguous("ses-timeout"),
-        SdkError::ServiceError(context) => {
-            refused(context.err(), context.raw().status().as_u16())
-        }
+        SdkError::ServiceError(context) => refused(context.err(), context.raw().status().as_u16()),
         _ => SendError::ambiguous("ses-connection-lost"),
     }
 }
@@ -99,15 +97,23 @@ mod tests {
     use aws_sdk_sesv2::types::error::{MessageRejected, TooManyRequestsException};
 
     fn meta(code: &str) -> ErrorMetadata {
-        ErrorMetadata::builder().code(code).message("anna@example.com").build()
+        ErrorMetadata::builder()
+            .code(code)
+            .message("anna@example.com")
+            .build()
     }
 
     #[test]
     fn a_rejected_message_stays_rejected_and_its_text_is_not_kept() {
         let error = SendEmailError::MessageRejected(
-            MessageRejected::builder().meta(meta("MessageRejected")).build(),
+            MessageRejected::builder()
+                .meta(meta("MessageRejected"))
+                .build(),
         );
-        assert_eq!(refused(&error, 400), SendError::permanent("ses-MessageRejected"));
+        assert_eq!(
+            refused(&error, 400),
+            SendError::permanent("ses-MessageRejected")
+        );
     }
 
     #[test]

@@ -41,6 +41,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// client (`smtpd_client_connection_count_limit`), and ten functions may run at once.
 const CONNECTIONS_MAX: usize = 5;
 
+/// Time for `RSET` after a refusal. The outcome is known by then; only a connection is at stake.
+const RESET_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The code with which a server says that it closes the connection (RFC 5321, 3.8).
+const CLOSING: u16 = 421;
+
 /// What a stream to a server is reached by: a socket, or a pipe in a test.
 pub type Connecting<'a> =
     Pin<Box<dyn Future<Output = io::Result<Box<dyn AsyncTokioStream>>> + Send + 'a>>;
@@ -91,7 +97,12 @@ impl Smtp {
         }
     }
 
-    async fn exchange(&self, message: &Message, text_began: &AtomicBool) -> Result<(), SendError> {
+    /// The conversation about one mail, and the connection it was had on.
+    async fn exchange(
+        &self,
+        message: &Message,
+        text_began: &AtomicBool,
+    ) -> Result<(AsyncSmtpConnection, Result<(), Error>), SendError> {
         let _permit = self
             .permits
             .acquire()
@@ -103,10 +114,27 @@ impl Smtp {
             None => self.open().await?,
         };
         let result = transact(&mut connection, message, text_began).await;
-        if is_usable(&mut connection, &result).await {
+        Ok((connection, result))
+    }
+
+    /// Keeps a connection for the next mail after a success, and after a refusal that `RSET`
+    /// clears.
+    async fn keep(&self, mut connection: AsyncSmtpConnection, result: &Result<(), Error>) {
+        let usable = match result {
+            Ok(()) => true,
+            Err(error)
+                if error
+                    .status()
+                    .is_some_and(|code| u16::from(code) != CLOSING) =>
+            {
+                let reset = tokio::time::timeout(RESET_TIMEOUT, connection.command(Rset)).await;
+                matches!(reset, Ok(Ok(_)))
+            }
+            Err(_) => false,
+        };
+        if usable {
             self.idle().push(connection);
         }
-        result.map_err(|error| classify(&error, text_began.load(Ordering::Relaxed)))
     }
 
     async fn open(&self) -> Result<AsyncSmtpConnection, SendError> {
@@ -146,7 +174,13 @@ impl Provider for Smtp {
             let text_began = AtomicBool::new(false);
             let exchange = self.exchange(message, &text_began);
             match tokio::time::timeout(PROVIDER_TIMEOUT, exchange).await {
-                Ok(result) => result.map(|()| Accepted { provider: NAME }),
+                Ok(Ok((connection, result))) => {
+                    self.keep(connection, &result).await;
+                    let began = text_began.load(Ordering::Relaxed);
+                    result.map_err(|error| classify(&error, began))?;
+                    Ok(Accepted { provider: NAME })
+                }
+                Ok(Err(error)) => Err(error),
                 Err(_) if text_began.load(Ordering::Relaxed) => {
                     Err(SendError::ambiguous("smtp-timeout"))
                 }
@@ -185,17 +219,6 @@ async fn transact(
     text_began.store(true, Ordering::Relaxed);
     connection.message(&message.raw).await?;
     Ok(())
-}
-
-/// A connection goes on after a success, and after a refusal that `RSET` clears.
-async fn is_usable(connection: &mut AsyncSmtpConnection, result: &Result<(), Error>) -> bool {
-    match result {
-        Ok(()) => true,
-        Err(error) if error.status().is_some_and(|code| u16::from(code) != 421) => {
-            connection.command(Rset).await.is_ok()
-        }
-        Err(_) => false,
-    }
 }
 
 fn classify(error: &Error, text_began: bool) -> SendError {

@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn credentials_are_decoded_and_come_in_pairs() {
-        let server = smtp("smtps://us%40er:p%3Aw@mail.example.com").ok().expect("a server");
+        let server = smtp("smtps://us%40er:p%3Aw@mail.example.com")
+            .ok()
+            .expect("a server");
         assert_eq!(server.credentials, Some(("us@er".into(), "p:w".into())));
         assert_eq!((server.port, server.tls), (465, true));
         assert_eq!(
@@ -142,7 +144,10 @@ mod tests {
 
     #[test]
     fn an_unknown_scheme_is_refused_without_showing_the_text() {
-        let error = "http://user:secret@host".parse::<Transport>().err().expect("refused");
+        let error = "http://user:secret@host"
+            .parse::<Transport>()
+            .err()
+            .expect("refused");
         assert_eq!(error, TransportError::Form);
         assert!(!error.to_string().contains("secret"));
         assert!("ses".parse::<Transport>().is_ok());

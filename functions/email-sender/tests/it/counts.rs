@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callboard_contracts::{Cause, DomainEvent, Fold, NotificationEvent, NotificationId, StreamId};
 use callboard_contracts::notification::{
     CauseRef, Channel, DeliveryAttempted, NotificationPlanned, OutcomeUnknown, UnknownPolicy,
 };
+use callboard_contracts::{Cause, DomainEvent, Fold, NotificationEvent, NotificationId, StreamId};
 use callboard_domain::notifications::notification::{KEPT_FOR, Notification};
 use callboard_runtime::journal::{Loaded, WRITE_UNIT_BYTES, new_id};
 
@@ -19,7 +19,9 @@ async fn a_batch_of_ten_costs_two_write_units_each_and_one_read_for_all() {
     let mut planned = Vec::new();
     for number in 0..10 {
         let recipient = format!("usr-{number}");
-        world.register(&recipient, &format!("person-{number}@example.com"), &[]).await;
+        world
+            .register(&recipient, &format!("person-{number}@example.com"), &[])
+            .await;
         planned.push(world.order(number, &recipient).await);
     }
     let function = world.function().await;
@@ -27,8 +29,17 @@ async fn a_batch_of_ten_costs_two_write_units_each_and_one_read_for_all() {
     invoke(&function, batch(&planned), world.now()).await;
 
     let calls = [("PutItem", 20), ("BatchGetItem", 1)];
-    let calls: BTreeMap<_, _> = calls.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
-    assert_eq!(world.meter.take(), Counts { calls, write_units: 20.0 });
+    let calls: BTreeMap<_, _> = calls
+        .into_iter()
+        .map(|(name, n)| (name.to_owned(), n))
+        .collect();
+    assert_eq!(
+        world.meter.take(),
+        Counts {
+            calls,
+            write_units: 20.0
+        }
+    );
     assert_eq!(world.mails().await.len(), 10);
 }
 
@@ -39,7 +50,10 @@ async fn a_batch_of_poison_alone_reads_and_writes_nothing() {
     world.meter.take();
     let event = serde_json::json!({ "Records": [crate::world::record("m-0", "{ not JSON", 1)] });
     invoke(&function, event, world.now()).await;
-    assert_eq!(world.meter.take().calls.keys().collect::<Vec<_>>(), ["SendMessage"]);
+    assert_eq!(
+        world.meter.take().calls.keys().collect::<Vec<_>>(),
+        ["SendMessage"]
+    );
 }
 
 /// The longest ids that may be: 64 bytes each, and a definition of 48.
@@ -52,7 +66,11 @@ fn the_largest_commits_of_a_delivery_fit_into_one_write_unit() {
         definition: "d".repeat(48),
         recipient_id: recipient,
         channel: Channel::Email,
-        cause: CauseRef { stream: StreamId::event("orders", "ord-1"), commit: 1, index: 0 },
+        cause: CauseRef {
+            stream: StreamId::event("orders", "ord-1"),
+            commit: 1,
+            index: 0,
+        },
         expires_at: Some(NOON),
     });
     let cause = Cause {
@@ -63,7 +81,12 @@ fn the_largest_commits_of_a_delivery_fit_into_one_write_unit() {
     };
     let state = Notification::default().evolve(&planned, NOON);
     let (channel, attempt_id) = (Channel::Email, new_id(NOON));
-    let unknown = OutcomeUnknown { attempt_id, channel, step: 0, policy: UnknownPolicy::Resend };
+    let unknown = OutcomeUnknown {
+        attempt_id,
+        channel,
+        step: 0,
+        policy: UnknownPolicy::Resend,
+    };
     let attempted = DeliveryAttempted {
         attempt_id,
         channel,
@@ -79,5 +102,9 @@ fn the_largest_commits_of_a_delivery_fit_into_one_write_unit() {
         .expires(NOON.plus(KEPT_FOR))
         .build()
         .unwrap();
-    assert!(commit.bytes() <= WRITE_UNIT_BYTES, "{} bytes", commit.bytes());
+    assert!(
+        commit.bytes() <= WRITE_UNIT_BYTES,
+        "{} bytes",
+        commit.bytes()
+    );
 }

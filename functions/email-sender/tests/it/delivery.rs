@@ -13,7 +13,12 @@ async fn a_planned_order_confirmation_arrives_as_a_readable_mail() {
     let world = World::open().await;
     world.register("usr-456", "anna@example.com", &[]).await;
     let planned = world.order(1, "usr-456").await;
-    let answer = invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    let answer = invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     let mails = world.mails().await;
@@ -24,11 +29,19 @@ async fn a_planned_order_confirmation_arrives_as_a_readable_mail() {
     assert_eq!(mails[0].header("Auto-Submitted"), Some("auto-generated"));
     let message_id = format!("<{}@example.com>", planned.id);
     assert_eq!(
-        mails[0].header("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned()),
+        mails[0]
+            .header("Message-ID")
+            .map(|id| id.trim_matches(['<', '>']).to_owned()),
         Some(message_id.trim_matches(['<', '>']).to_owned())
     );
-    assert_eq!(world.story(&planned).await, ["delivery-attempted", "delivery-succeeded"]);
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Delivered);
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted", "delivery-succeeded"]
+    );
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Delivered
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +61,10 @@ async fn an_offer_carries_a_link_that_command_api_will_honour() {
     let keys = Keys::parse(&world.vars["LINK_KEYS"]).unwrap();
     let claims: OfferLink = keys.verify(token, world.now()).unwrap();
     assert_eq!((claims.slot.as_str(), claims.version), ("slot-0900", 1));
-    assert_eq!((claims.offer.as_str(), claims.entry.as_str()), ("offer-1", "entry-1"));
+    assert_eq!(
+        (claims.offer.as_str(), claims.entry.as_str()),
+        ("offer-1", "entry-1")
+    );
     assert!(keys.verify::<OfferLink>(token, expires).is_err());
 }
 
@@ -66,7 +82,10 @@ async fn duplicate_delivery_sends_once() {
     world.drain(&function).await;
 
     assert_eq!(world.mails().await.len(), 1);
-    assert_eq!(world.story(&planned).await, ["delivery-attempted", "delivery-succeeded"]);
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted", "delivery-succeeded"]
+    );
     assert!(world.dead().await.is_empty());
 }
 
@@ -76,7 +95,9 @@ async fn every_message_twice_and_out_of_order_gives_the_same_mails() {
     let mut bodies = Vec::new();
     for number in 0..12 {
         let recipient = format!("usr-{number}");
-        world.register(&recipient, &format!("person-{number}@example.com"), &[]).await;
+        world
+            .register(&recipient, &format!("person-{number}@example.com"), &[])
+            .await;
         let planned = world.order(number, &recipient).await;
         bodies.extend(vec![serde_json::to_string(&planned.envelope).unwrap(); 2]);
     }
@@ -87,7 +108,12 @@ async fn every_message_twice_and_out_of_order_gives_the_same_mails() {
     }
     world.drain(&world.function().await).await;
 
-    let mut to: Vec<String> = world.mails().await.iter().flat_map(|mail| mail.to.clone()).collect();
+    let mut to: Vec<String> = world
+        .mails()
+        .await
+        .iter()
+        .flat_map(|mail| mail.to.clone())
+        .collect();
     to.sort();
     to.dedup();
     assert_eq!(to.len(), 12);
@@ -108,7 +134,10 @@ async fn poison_goes_to_the_dead_letters_with_a_reason_and_spoils_no_neighbour()
     let bodies = ["", "{ not JSON", "[1]"].map(str::to_owned).into_iter();
     let envelopes = [foreign, placeless].map(|envelope| serde_json::to_string(&envelope).unwrap());
     for (at, body) in bodies.chain(envelopes).enumerate() {
-        event["Records"].as_array_mut().unwrap().push(record(&format!("bad-{at}"), &body, 1));
+        event["Records"]
+            .as_array_mut()
+            .unwrap()
+            .push(record(&format!("bad-{at}"), &body, 1));
     }
     let answer = invoke(&world.function().await, event, world.now()).await;
 
@@ -116,8 +145,16 @@ async fn poison_goes_to_the_dead_letters_with_a_reason_and_spoils_no_neighbour()
     assert_eq!(world.mails().await.len(), 1);
     let reasons = world.dead().await;
     assert_eq!(reasons.len(), 5, "{reasons:?}");
-    assert!(reasons.iter().any(|reason| reason.contains("delivery-succeeded.v9")), "{reasons:?}");
-    assert!(reasons.iter().any(|reason| reason.contains("no sequence")), "{reasons:?}");
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("delivery-succeeded.v9")),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons.iter().any(|reason| reason.contains("no sequence")),
+        "{reasons:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,10 +168,16 @@ async fn a_refused_recipient_ends_as_delivery_failed_with_the_code_alone() {
     let answer = invoke(&world.function().await, event, world.now()).await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
-    assert_eq!(world.story(&bounced).await, ["delivery-attempted", "delivery-failed"]);
+    assert_eq!(
+        world.story(&bounced).await,
+        ["delivery-attempted", "delivery-failed"]
+    );
     let commits = world.journal.read(&bounced.stream, 3).await.unwrap();
     assert_eq!(commits[0].events[0].data["code"], "smtp-550");
-    assert_eq!(world.state(&neighbour).await.status, NotificationStatus::Delivered);
+    assert_eq!(
+        world.state(&neighbour).await.status,
+        NotificationStatus::Delivered
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +192,10 @@ async fn a_deferred_mail_is_tried_again_with_back_off_and_fails_on_the_last_try(
     let mut story = vec!["delivery-attempted", "attempt-failed"].repeat(4);
     story.extend(["delivery-attempted", "delivery-failed"]);
     assert_eq!(world.story(&planned).await, story);
-    assert!(world.dead().await.is_empty(), "its stream holds the outcome");
+    assert!(
+        world.dead().await.is_empty(),
+        "its stream holds the outcome"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,24 +211,40 @@ async fn a_deferred_mail_arrives_once_the_server_takes_it() {
 
     assert_eq!(
         world.story(&planned).await,
-        ["delivery-attempted", "attempt-failed", "delivery-attempted", "delivery-succeeded"]
+        [
+            "delivery-attempted",
+            "attempt-failed",
+            "delivery-attempted",
+            "delivery-succeeded"
+        ]
     );
     assert_eq!(world.mails().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_down_or_silent_before_the_text_is_a_definite_failure() {
-    for (provider, code) in [(refused(), "smtp-connect"), (silent(), "smtp-connect-timeout")] {
+    for (provider, code) in [
+        (refused(), "smtp-connect"),
+        (silent(), "smtp-connect-timeout"),
+    ] {
         let world = World::open().await;
         world.register("usr-456", "anna@example.com", &[]).await;
         let planned = world.order(1, "usr-456").await;
         let function = world.function_with(provider).await;
-        let answer = invoke(&function, batch(std::slice::from_ref(&planned)), world.now()).await;
+        let answer = invoke(
+            &function,
+            batch(std::slice::from_ref(&planned)),
+            world.now(),
+        )
+        .await;
 
         assert_eq!(failed(&answer), ["m-0"]);
         let commits = world.journal.read(&planned.stream, 3).await.unwrap();
         assert_eq!(commits[0].events[0].data["code"], code);
-        assert_eq!(world.story(&planned).await, ["delivery-attempted", "attempt-failed"]);
+        assert_eq!(
+            world.story(&planned).await,
+            ["delivery-attempted", "attempt-failed"]
+        );
     }
 }
 
@@ -192,18 +254,33 @@ async fn a_bad_address_or_name_fails_without_touching_the_provider() {
 
     let world = World::open().await;
     let name = AttributeValue::S("Anna\r\nBcc: eve@example.com".to_owned());
-    world.register("usr-1", "anna@example.com\r\nBcc: eve@example.com", &[]).await;
+    world
+        .register("usr-1", "anna@example.com\r\nBcc: eve@example.com", &[])
+        .await;
     world.register("usr-2", "not an address", &[]).await;
-    world.register("usr-3", "anna@example.com", &[("name", name)]).await;
+    world
+        .register("usr-3", "anna@example.com", &[("name", name)])
+        .await;
     let mut planned = Vec::new();
     for number in 1..=3 {
         planned.push(world.order(number, &format!("usr-{number}")).await);
     }
-    invoke(&world.function_with(refused()).await, batch(&planned), world.now()).await;
+    invoke(
+        &world.function_with(refused()).await,
+        batch(&planned),
+        world.now(),
+    )
+    .await;
 
-    for (planned, code) in planned.iter().zip(["bad-address", "bad-address", "bad-name"]) {
+    for (planned, code) in planned
+        .iter()
+        .zip(["bad-address", "bad-address", "bad-name"])
+    {
         let commits = world.journal.read(&planned.stream, 3).await.unwrap();
-        assert_eq!(commits[0].events[0].event_type, "callboard.notification.delivery-failed.v1");
+        assert_eq!(
+            commits[0].events[0].event_type,
+            "callboard.notification.delivery-failed.v1"
+        );
         assert_eq!(commits[0].events[0].data["code"], code);
     }
 }

@@ -12,7 +12,12 @@ use crate::world::{NOON, World, batch, invoke};
 
 async fn dropped(world: &World, recipient: &str) -> NotificationStatus {
     let planned = world.order(1, recipient).await;
-    let answer = invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    let answer = invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert!(world.mails().await.is_empty());
     world.state(&planned).await.status
@@ -24,11 +29,21 @@ async fn an_opt_out_after_the_planning_counts_at_the_moment_of_sending() {
     world.register("usr-456", "anna@example.com", &[]).await;
     let planned = world.order(1, "usr-456").await;
     let out = AttributeValue::Ss(vec!["orders".to_owned()]);
-    world.register("usr-456", "anna@example.com", &[("opted_out", out)]).await;
-    invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    world
+        .register("usr-456", "anna@example.com", &[("opted_out", out)])
+        .await;
+    invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert!(world.mails().await.is_empty());
-    assert_eq!(world.story(&planned).await, ["delivery-attempted", "notification-dropped"]);
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted", "notification-dropped"]
+    );
     assert_eq!(
         world.state(&planned).await.status,
         NotificationStatus::Dropped(DropReason::OptedOut)
@@ -38,26 +53,54 @@ async fn an_opt_out_after_the_planning_counts_at_the_moment_of_sending() {
 #[tokio::test(start_paused = true)]
 async fn a_suppressed_address_gets_nothing() {
     let world = World::open().await;
-    world.register("usr-456", "anna@example.com", &[("suppressed", AttributeValue::Bool(true))]).await;
-    assert_eq!(dropped(&world, "usr-456").await, NotificationStatus::Dropped(DropReason::Suppressed));
+    world
+        .register(
+            "usr-456",
+            "anna@example.com",
+            &[("suppressed", AttributeValue::Bool(true))],
+        )
+        .await;
+    assert_eq!(
+        dropped(&world, "usr-456").await,
+        NotificationStatus::Dropped(DropReason::Suppressed)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn somebody_erased_or_unknown_gets_nothing() {
     let world = World::open().await;
-    assert_eq!(dropped(&world, "usr-456").await, NotificationStatus::Dropped(DropReason::NoContact));
+    assert_eq!(
+        dropped(&world, "usr-456").await,
+        NotificationStatus::Dropped(DropReason::NoContact)
+    );
     let world = World::open().await;
-    world.register("usr-456", "anna@example.com", &[("erased", AttributeValue::Bool(true))]).await;
-    assert_eq!(dropped(&world, "usr-456").await, NotificationStatus::Dropped(DropReason::NoContact));
+    world
+        .register(
+            "usr-456",
+            "anna@example.com",
+            &[("erased", AttributeValue::Bool(true))],
+        )
+        .await;
+    assert_eq!(
+        dropped(&world, "usr-456").await,
+        NotificationStatus::Dropped(DropReason::NoContact)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_offer_that_has_ended_is_not_sent_any_more() {
     let world = World::open().await;
     world.register("usr-1", "anna@example.com", &[]).await;
-    let planned = world.offer("usr-1", NOON.plus(Duration::from_secs(30))).await;
+    let planned = world
+        .offer("usr-1", NOON.plus(Duration::from_secs(30)))
+        .await;
     tokio::time::advance(Duration::from_secs(30)).await;
-    invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert!(world.mails().await.is_empty());
     assert_eq!(
@@ -72,10 +115,18 @@ async fn a_cause_older_than_retention_vouches_for_is_recorded_as_stale() {
     world.register("usr-456", "anna@example.com", &[]).await;
     let long_ago = Timestamp::from_millis(NOON.as_millis() - 15 * 24 * 3_600_000);
     let planned = world.order_with(1, "usr-456", long_ago).await;
-    invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert!(world.mails().await.is_empty());
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Dropped(DropReason::Stale));
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Dropped(DropReason::Stale)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,9 +134,16 @@ async fn a_notification_cancelled_before_its_message_came_is_not_attempted() {
     let world = World::open().await;
     world.register("usr-456", "anna@example.com", &[]).await;
     let planned = world.order(1, "usr-456").await;
-    let cancelled = NotificationCancelled { reason: "order-withdrawn".to_owned() };
+    let cancelled = NotificationCancelled {
+        reason: "order-withdrawn".to_owned(),
+    };
     world.commit(&planned, cancelled).await;
-    let answer = invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    let answer = invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert!(world.mails().await.is_empty());
@@ -99,8 +157,17 @@ async fn an_event_that_the_journal_has_forgotten_cannot_be_put_into_words() {
     let planned = world.order(1, "usr-456").await;
     let delete = world.dynamo.delete_item().table_name("journal");
     let delete = delete.key("pk", AttributeValue::S("event#orders#ord-1".to_owned()));
-    delete.key("sk", AttributeValue::N("1".to_owned())).send().await.unwrap();
-    invoke(&world.function().await, batch(std::slice::from_ref(&planned)), world.now()).await;
+    delete
+        .key("sk", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    invoke(
+        &world.function().await,
+        batch(std::slice::from_ref(&planned)),
+        world.now(),
+    )
+    .await;
 
     assert_eq!(
         world.state(&planned).await.status,

@@ -27,7 +27,11 @@ async fn of_two_senders_the_one_resumed_after_its_lease_ended_is_late_and_change
     let event = batch(std::slice::from_ref(&planned));
     let (slow, mut calls) = Gated::new(vec![]);
     let first = tokio::spawn({
-        let (function, event, now) = (world.function_with(slow.clone()).await, event.clone(), world.now());
+        let (function, event, now) = (
+            world.function_with(slow.clone()).await,
+            event.clone(),
+            world.now(),
+        );
         async move { invoke(&function, event, now).await }
     });
     calls.recv().await.unwrap();
@@ -41,9 +45,19 @@ async fn of_two_senders_the_one_resumed_after_its_lease_ended_is_late_and_change
     assert_eq!(first.await.unwrap(), json!({ "batchItemFailures": [] }));
     assert_eq!(
         world.story(&planned).await,
-        ["delivery-attempted", "outcome-unknown", "delivery-attempted", "delivery-succeeded", "late-outcome"]
+        [
+            "delivery-attempted",
+            "outcome-unknown",
+            "delivery-attempted",
+            "delivery-succeeded",
+            "late-outcome"
+        ]
     );
-    assert_eq!(world.state(&planned).await, before, "a late outcome changes nothing");
+    assert_eq!(
+        world.state(&planned).await,
+        before,
+        "a late outcome changes nothing"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +79,11 @@ async fn a_late_sender_does_not_delete_the_message_that_times_its_successors_lea
     calls.recv().await.unwrap();
 
     slow.open(1);
-    assert_eq!(failed(&first.await.unwrap()), ["m-0"], "the second sender is still at it");
+    assert_eq!(
+        failed(&first.await.unwrap()),
+        ["m-0"],
+        "the second sender is still at it"
+    );
     slow.open(1);
     assert_eq!(second.await.unwrap(), json!({ "batchItemFailures": [] }));
 }
@@ -82,35 +100,59 @@ async fn a_cancel_between_attempt_and_outcome_does_not_fence_the_healthy_sender(
         async move { invoke(&function, event, now).await }
     });
     calls.recv().await.unwrap();
-    let cancelled = NotificationCancelled { reason: "order-withdrawn".to_owned() };
+    let cancelled = NotificationCancelled {
+        reason: "order-withdrawn".to_owned(),
+    };
     world.commit(&planned, cancelled).await;
     provider.open(1);
 
     assert_eq!(sender.await.unwrap(), json!({ "batchItemFailures": [] }));
     assert_eq!(
         world.story(&planned).await,
-        ["delivery-attempted", "notification-cancelled", "delivery-succeeded"]
+        [
+            "delivery-attempted",
+            "notification-cancelled",
+            "delivery-succeeded"
+        ]
     );
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Delivered);
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Delivered
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_keeps_the_lease_and_its_end_makes_it_unknown_and_sends_again() {
     let world = World::open().await;
-    world.register("usr-456", "lost-answer@example.com", &[]).await;
+    world
+        .register("usr-456", "lost-answer@example.com", &[])
+        .await;
     let planned = world.order(1, "usr-456").await;
     world.enqueue_planned(&planned).await;
     let function = world.function().await;
     world.pump(&function).await;
-    assert_eq!(world.story(&planned).await, ["delivery-attempted"], "no outcome is made up");
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted"],
+        "no outcome is made up"
+    );
     tokio::time::advance(Duration::from_secs(5)).await;
-    assert_eq!(world.pump(&function).await, 0, "the message waits for the lease's end");
+    assert_eq!(
+        world.pump(&function).await,
+        0,
+        "the message waits for the lease's end"
+    );
 
     world.register("usr-456", "anna@example.com", &[]).await;
     world.drain(&function).await;
     assert_eq!(
         world.story(&planned).await,
-        ["delivery-attempted", "outcome-unknown", "delivery-attempted", "delivery-succeeded"]
+        [
+            "delivery-attempted",
+            "outcome-unknown",
+            "delivery-attempted",
+            "delivery-succeeded"
+        ]
     );
     let mails = world.mails().await;
     assert_eq!(mails.len(), 2, "the first one had been taken after all");
@@ -120,12 +162,17 @@ async fn a_lost_answer_keeps_the_lease_and_its_end_makes_it_unknown_and_sends_ag
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_never_answers_gets_a_bounded_number_of_copies() {
     let world = World::open().await;
-    world.register("usr-456", "lost-answer@example.com", &[]).await;
+    world
+        .register("usr-456", "lost-answer@example.com", &[])
+        .await;
     let planned = world.order(1, "usr-456").await;
     world.enqueue_planned(&planned).await;
     world.drain(&world.function().await).await;
 
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Unknown);
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Unknown
+    );
     assert_eq!(world.mails().await.len(), 4);
     assert!(world.dead().await.is_empty());
 }
@@ -139,7 +186,10 @@ async fn where_the_policy_is_to_park_an_expired_lease_ends_the_matter() {
     provider.open(1);
     let function = world.function_with(provider).await;
     let event = batch(std::slice::from_ref(&planned));
-    assert_eq!(failed(&invoke(&function, event.clone(), world.now()).await), ["m-0"]);
+    assert_eq!(
+        failed(&invoke(&function, event.clone(), world.now()).await),
+        ["m-0"]
+    );
     tokio::time::advance(LEASE_HAS_ENDED).await;
 
     let mut deps = email_sender::deps(&world.vars, &world.sdk, smtp(&world.mailbox)).unwrap();
@@ -150,11 +200,20 @@ async fn where_the_policy_is_to_park_an_expired_lease_ends_the_matter() {
     };
     let batch = Batch::sqs(event, Job::of).unwrap();
     let outlet = Outlet::from_vars(&world.vars, &world.sdk).unwrap();
-    let answer = deliver::run(&deps, &invocation, batch).await.finish(&outlet).await;
+    let answer = deliver::run(&deps, &invocation, batch)
+        .await
+        .finish(&outlet)
+        .await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
-    assert_eq!(world.story(&planned).await, ["delivery-attempted", "outcome-unknown"]);
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Unknown);
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted", "outcome-unknown"]
+    );
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Unknown
+    );
     assert!(world.mails().await.is_empty());
 }
 
@@ -179,18 +238,28 @@ async fn whoever_meets_a_live_lease_waits_for_its_end_and_is_never_dead_lettered
     let (provider, mut calls) = Gated::new(vec![]);
     let function = world.function_with(provider.clone()).await;
     let sender = tokio::spawn({
-        let (function, event, now) = (function.clone(), batch(std::slice::from_ref(&planned)), world.now());
+        let (function, event, now) = (
+            function.clone(),
+            batch(std::slice::from_ref(&planned)),
+            world.now(),
+        );
         async move { invoke(&function, event, now).await }
     });
     calls.recv().await.unwrap();
     let body = serde_json::to_string(&planned.envelope).unwrap();
     let ninth = json!({ "Records": [record("m-9", &body, 9)] });
-    assert_eq!(failed(&invoke(&function, ninth, world.now()).await), ["m-9"]);
+    assert_eq!(
+        failed(&invoke(&function, ninth, world.now()).await),
+        ["m-9"]
+    );
     provider.open(1);
     sender.await.unwrap();
 
     assert!(world.dead().await.is_empty());
-    assert_eq!(world.story(&planned).await, ["delivery-attempted", "delivery-succeeded"]);
+    assert_eq!(
+        world.story(&planned).await,
+        ["delivery-attempted", "delivery-succeeded"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,19 +279,30 @@ async fn no_attempt_begins_with_too_little_time_left() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_notification_left_without_outcome_still_gets_one() {
     let world = World::open().await;
-    world.register("usr-456", "lost-answer@example.com", &[]).await;
+    world
+        .register("usr-456", "lost-answer@example.com", &[])
+        .await;
     let planned = world.order(1, "usr-456").await;
     world.enqueue_planned(&planned).await;
     let function = world.function().await;
     world.pump(&function).await;
-    let cancelled = NotificationCancelled { reason: "order-withdrawn".to_owned() };
+    let cancelled = NotificationCancelled {
+        reason: "order-withdrawn".to_owned(),
+    };
     world.commit(&planned, cancelled).await;
     world.drain(&function).await;
 
     assert_eq!(
         world.story(&planned).await,
-        ["delivery-attempted", "notification-cancelled", "outcome-unknown"]
+        [
+            "delivery-attempted",
+            "notification-cancelled",
+            "outcome-unknown"
+        ]
     );
     assert_eq!(world.mails().await.len(), 1);
-    assert_eq!(world.state(&planned).await.status, NotificationStatus::Cancelled);
+    assert_eq!(
+        world.state(&planned).await.status,
+        NotificationStatus::Cancelled
+    );
 }

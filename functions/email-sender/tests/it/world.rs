@@ -6,7 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
 };
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use callboard_contracts::foreign::ForeignEvent;
@@ -14,7 +15,7 @@ use callboard_contracts::notification::{CauseRef, Channel, NotificationPlanned};
 use callboard_contracts::stream::Unfolded;
 use callboard_contracts::waitlist::OfferMade;
 use callboard_contracts::{
-    Cause, DomainEvent, Envelope, EntryEvent, NotificationEvent, NotificationId, RecipientId,
+    Cause, DomainEvent, EntryEvent, Envelope, NotificationEvent, NotificationId, RecipientId,
     StreamId, Timestamp,
 };
 use callboard_domain::notifications::notification::{KEPT_FOR, Notification};
@@ -72,7 +73,11 @@ impl World {
         };
         let engine = Engine::open(config).await.unwrap();
         let meter = Meter::new(engine.http_client());
-        let sdk = engine.sdk_config().into_builder().http_client(meter.clone()).build();
+        let sdk = engine
+            .sdk_config()
+            .into_builder()
+            .http_client(meter.clone())
+            .build();
         let dynamo = aws_sdk_dynamodb::Client::new(&sdk);
         let sqs = aws_sdk_sqs::Client::new(&sdk);
         table(&dynamo, "journal", ScalarAttributeType::N).await;
@@ -105,7 +110,9 @@ impl World {
     }
 
     pub async fn function_with(&self, provider: Arc<dyn Provider>) -> Service {
-        email_sender::build_with(&self.vars, &self.sdk, provider).await.unwrap()
+        email_sender::build_with(&self.vars, &self.sdk, provider)
+            .await
+            .unwrap()
     }
 
     /// Registers a person, with attributes beside the address.
@@ -115,8 +122,15 @@ impl World {
             ("sk".to_owned(), AttributeValue::S("profile".to_owned())),
             ("email".to_owned(), AttributeValue::S(email.to_owned())),
         ]);
-        item.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let put = self.dynamo.put_item().table_name("contacts").set_item(Some(item));
+        item.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        let put = self
+            .dynamo
+            .put_item()
+            .table_name("contacts")
+            .set_item(Some(item));
         put.send().await.unwrap();
     }
 
@@ -154,7 +168,8 @@ impl World {
         };
         let stream = StreamId::entry(&offer.entry_id);
         let caused = self.record::<EntryEvent>(stream, offer.into(), NOON).await;
-        self.plan(&caused, recipient, "waitlist-offer", Some(expires_at), NOON).await
+        self.plan(&caused, recipient, "waitlist-offer", Some(expires_at), NOON)
+            .await
     }
 
     async fn record<E: DomainEvent>(&self, stream: StreamId, event: E, at: Timestamp) -> Committed {
@@ -165,7 +180,10 @@ impl World {
             traceparent: None,
         };
         let id = derived(stream.as_str());
-        let commit = Loaded::<Unfolded<E>>::fresh(stream).next(&cause, at).event(event).id(id);
+        let commit = Loaded::<Unfolded<E>>::fresh(stream)
+            .next(&cause, at)
+            .event(event)
+            .id(id);
         let commit = commit.build().unwrap();
         let record = commit.record().clone();
         self.journal.append(commit).await.unwrap();
@@ -189,7 +207,11 @@ impl World {
             definition: definition.to_owned(),
             recipient_id,
             channel: Channel::Email,
-            cause: CauseRef { stream: caused.stream.clone(), commit: caused.number, index: 0 },
+            cause: CauseRef {
+                stream: caused.stream.clone(),
+                commit: caused.number,
+                index: 0,
+            },
             expires_at,
         };
         let commit = Loaded::<Notification>::fresh(stream.clone())
@@ -201,13 +223,23 @@ impl World {
             .unwrap();
         let envelope = commit.record().envelope(0);
         self.journal.append(commit).await.unwrap();
-        Planned { id, stream, envelope }
+        Planned {
+            id,
+            stream,
+            envelope,
+        }
     }
 
     /// Commits an event on a notification from somebody else's hand.
     pub async fn commit(&self, planned: &Planned, event: impl Into<NotificationEvent>) {
-        let loaded = self.journal.load::<Notification>(&planned.stream).await.unwrap();
-        let commit = loaded.next(&planned.envelope.as_cause(), self.now()).event(event);
+        let loaded = self
+            .journal
+            .load::<Notification>(&planned.stream)
+            .await
+            .unwrap();
+        let commit = loaded
+            .next(&planned.envelope.as_cause(), self.now())
+            .event(event);
         self.journal.append(commit.build().unwrap()).await.unwrap();
     }
 
@@ -215,11 +247,17 @@ impl World {
     pub async fn story(&self, planned: &Planned) -> Vec<String> {
         let commits = self.journal.read(&planned.stream, 2).await.unwrap();
         let events = commits.iter().flat_map(|commit| &commit.events);
-        events.map(|event| short(&event.event_type).to_owned()).collect()
+        events
+            .map(|event| short(&event.event_type).to_owned())
+            .collect()
     }
 
     pub async fn state(&self, planned: &Planned) -> Notification {
-        self.journal.load::<Notification>(&planned.stream).await.unwrap().state
+        self.journal
+            .load::<Notification>(&planned.stream)
+            .await
+            .unwrap()
+            .state
     }
 
     pub async fn mails(&self) -> Vec<Mail> {
@@ -229,14 +267,26 @@ impl World {
     /// Puts a message on the function's queue, as the topic's subscription does.
     pub async fn enqueue(&self, body: &str) {
         let text = |value: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .unwrap()
         };
-        let send = self.sqs.send_message().queue_url(&self.queue_url).message_body(body);
-        send.message_attributes("channel", text("email")).send().await.unwrap();
+        let send = self
+            .sqs
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(body);
+        send.message_attributes("channel", text("email"))
+            .send()
+            .await
+            .unwrap();
     }
 
     pub async fn enqueue_planned(&self, planned: &Planned) {
-        self.enqueue(&serde_json::to_string(&planned.envelope).unwrap()).await;
+        self.enqueue(&serde_json::to_string(&planned.envelope).unwrap())
+            .await;
     }
 
     /// Delivers what is visible on the queue, once, as Lambda does; how many messages that was.
@@ -256,7 +306,8 @@ impl World {
             return 0;
         }
         let records = messages.iter().map(|message| {
-            let count = &message.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount];
+            let count = &message.attributes().unwrap()
+                [&MessageSystemAttributeName::ApproximateReceiveCount];
             json!({
                 "messageId": message.message_id(), "receiptHandle": message.receipt_handle(),
                 "body": message.body(), "attributes": {"ApproximateReceiveCount": count},
@@ -266,9 +317,16 @@ impl World {
         let event = json!({ "Records": records.collect::<Vec<_>>() });
         let failed = failed(&invoke(function, event, self.now()).await);
         for message in messages {
-            if !failed.iter().any(|id| Some(id.as_str()) == message.message_id()) {
+            if !failed
+                .iter()
+                .any(|id| Some(id.as_str()) == message.message_id())
+            {
                 let delete = self.sqs.delete_message().queue_url(&self.queue_url);
-                delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+                delete
+                    .receipt_handle(message.receipt_handle().unwrap())
+                    .send()
+                    .await
+                    .unwrap();
             }
         }
         messages.len()
@@ -289,7 +347,11 @@ impl World {
 
     async fn depth(&self, url: &str) -> usize {
         let ask = self.sqs.get_queue_attributes().queue_url(url);
-        let answer = ask.attribute_names(QueueAttributeName::All).send().await.unwrap();
+        let answer = ask
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .unwrap();
         let attributes = answer.attributes().unwrap();
         let count = |name| attributes[&name].parse::<usize>().unwrap();
         count(QueueAttributeName::ApproximateNumberOfMessages)
@@ -301,14 +363,19 @@ impl World {
         let mut reasons = Vec::new();
         loop {
             let receive = self.sqs.receive_message().queue_url(&self.dlq_url);
-            let receive = receive.max_number_of_messages(10).message_attribute_names("All");
+            let receive = receive
+                .max_number_of_messages(10)
+                .message_attribute_names("All");
             let received = receive.send().await.unwrap();
             if received.messages().is_empty() {
                 return reasons;
             }
             reasons.extend(received.messages().iter().map(|message| {
                 let attributes = message.message_attributes().unwrap();
-                attributes["callboard-reason"].string_value().unwrap().to_owned()
+                attributes["callboard-reason"]
+                    .string_value()
+                    .unwrap()
+                    .to_owned()
             }));
         }
     }
@@ -331,7 +398,11 @@ pub fn record(message_id: &str, body: &str, receive_count: u32) -> Value {
 /// A batch of planned notifications as Lambda delivers it, for the first time.
 pub fn batch(planned: &[Planned]) -> Value {
     let records = planned.iter().enumerate().map(|(at, planned)| {
-        record(&format!("m-{at}"), &serde_json::to_string(&planned.envelope).unwrap(), 1)
+        record(
+            &format!("m-{at}"),
+            &serde_json::to_string(&planned.envelope).unwrap(),
+            1,
+        )
     });
     json!({ "Records": records.collect::<Vec<_>>() })
 }
@@ -345,17 +416,26 @@ pub async fn invoke_until(function: &Service, event: Value, deadline: Timestamp)
     let mut context = Context::default();
     context.request_id = "6f1c0a52-0d4e-4c1b-9d53-3f5f2f0f4a11".to_owned();
     context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-    function.clone().oneshot(LambdaEvent::new(event, context)).await.unwrap()
+    function
+        .clone()
+        .oneshot(LambdaEvent::new(event, context))
+        .await
+        .unwrap()
 }
 
 /// The ids that an answer reports as failed.
 pub fn failed(answer: &Value) -> Vec<String> {
     let failures = answer["batchItemFailures"].as_array().unwrap();
-    failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    failures
+        .iter()
+        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn short(event_type: &str) -> &str {
-    event_type.trim_start_matches("callboard.notification.").trim_end_matches(".v1")
+    event_type
+        .trim_start_matches("callboard.notification.")
+        .trim_end_matches(".v1")
 }
 
 fn derived(from: &str) -> Uuid {
@@ -369,7 +449,10 @@ fn vars(queue_url: &str, dlq_url: &str) -> Vars {
         ("MAIL_TRANSPORT", "ses"),
         ("MAIL_FROM", "Callboard <desk@example.com>"),
         ("PUBLIC_URL", "http://127.0.0.1:8080"),
-        ("LINK_KEYS", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"),
+        (
+            "LINK_KEYS",
+            "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
+        ),
         ("QUEUE_URL", queue_url),
         ("DLQ_URL", dlq_url),
         ("FUNCTION_NAME", "email-sender"),
@@ -380,10 +463,18 @@ fn vars(queue_url: &str, dlq_url: &str) -> Vars {
 
 async fn table(dynamo: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
     let attribute = |name: &str, kind| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(kind)
+            .build()
+            .unwrap()
     };
     let key = |name: &str, kind| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .unwrap()
     };
     dynamo
         .create_table()
@@ -400,6 +491,10 @@ async fn table(dynamo: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttrib
 
 async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {
     let made = sqs.create_queue().queue_name(name);
-    let made = made.attributes(QueueAttributeName::VisibilityTimeout, "60").send().await.unwrap();
+    let made = made
+        .attributes(QueueAttributeName::VisibilityTimeout, "60")
+        .send()
+        .await
+        .unwrap();
     made.queue_url().unwrap().to_owned()
 }

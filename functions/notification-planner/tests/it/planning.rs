@@ -18,15 +18,26 @@ const ORDER: &str = "order-confirmation";
 async fn an_order_leads_to_one_planned_notification_at_number_one() {
     let world = World::open().await;
     let event = order(1, order_data(1, "usr-456"));
-    assert!(world.invoke(batch(std::slice::from_ref(&event))).await.is_empty());
+    assert!(
+        world
+            .invoke(batch(std::slice::from_ref(&event)))
+            .await
+            .is_empty()
+    );
 
     let commits = world.planned(&event, "usr-456", ORDER).await;
     assert_eq!(commits.len(), 1);
     let planned = &commits[0];
     assert_eq!(planned.number, 1);
-    assert_eq!(planned.events[0].event_type, "callboard.notification.notification-planned.v1");
+    assert_eq!(
+        planned.events[0].event_type,
+        "callboard.notification.notification-planned.v1"
+    );
     assert_eq!(planned.events[0].data["recipientId"], "usr-456");
-    assert_eq!(planned.events[0].data["cause"], json!({"stream": "event#orders#ord-1", "commit": 1, "index": 0}));
+    assert_eq!(
+        planned.events[0].data["cause"],
+        json!({"stream": "event#orders#ord-1", "commit": 1, "index": 0})
+    );
     assert_eq!(planned.cause.correlation_id, "req-1");
     let kept = planned.expires.unwrap().since(NOON).as_secs() / 86_400;
     assert!(kept >= 60, "kept for {kept} days");
@@ -35,16 +46,26 @@ async fn an_order_leads_to_one_planned_notification_at_number_one() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_ten_costs_one_request_and_one_write_unit_each() {
     let world = World::open().await;
-    let events: Vec<_> = (0..10).map(|n| order(n, order_data(n, &format!("usr-{n}")))).collect();
+    let events: Vec<_> = (0..10)
+        .map(|n| order(n, order_data(n, &format!("usr-{n}"))))
+        .collect();
     world.invoke(batch(&events)).await;
     let calls = BTreeMap::from([("PutItem".to_owned(), 10)]);
-    assert_eq!(world.meter.take(), Counts { calls, write_units: 10.0 });
+    assert_eq!(
+        world.meter.take(),
+        Counts {
+            calls,
+            write_units: 10.0
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_twice_and_out_of_order_plans_each_notification_once() {
     let world = World::open().await;
-    let events: Vec<_> = (0..5).map(|n| order(n, order_data(n, &format!("usr-{n}")))).collect();
+    let events: Vec<_> = (0..5)
+        .map(|n| order(n, order_data(n, &format!("usr-{n}"))))
+        .collect();
     let mut twice: Vec<_> = events.iter().chain(&events).cloned().collect();
     fastrand::Rng::with_seed(7).shuffle(&mut twice);
     for _ in 0..2 {
@@ -57,14 +78,19 @@ async fn every_event_twice_and_out_of_order_plans_each_notification_once() {
 #[tokio::test(start_paused = true)]
 async fn the_same_event_id_with_other_data_is_dead_lettered() {
     let world = World::open().await;
-    world.invoke(batch(&[order(1, order_data(1, "usr-456"))])).await;
+    world
+        .invoke(batch(&[order(1, order_data(1, "usr-456"))]))
+        .await;
     let mut other = order_data(1, "usr-456");
     other["totalAmount"] = json!(3_000);
     assert!(world.invoke(batch(&[order(1, other)])).await.is_empty());
 
     assert_eq!(world.size().await, 1);
     let reasons = world.dead().await;
-    assert!(reasons[0].contains("the same event id with other data"), "{reasons:?}");
+    assert!(
+        reasons[0].contains("the same event id with other data"),
+        "{reasons:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,14 +98,24 @@ async fn an_event_without_its_recipient_is_dead_lettered_and_its_neighbour_is_pl
     let world = World::open().await;
     let mut nobody = order_data(1, "usr-456");
     nobody.as_object_mut().unwrap().remove("userId");
-    let events = [order(1, nobody), order(2, order_data(2, "usr-456")), order(3, order_data(3, "not an id"))];
+    let events = [
+        order(1, nobody),
+        order(2, order_data(2, "usr-456")),
+        order(3, order_data(3, "not an id")),
+    ];
     assert!(world.invoke(batch(&events)).await.is_empty());
 
     assert_eq!(world.size().await, 1);
     let reasons = world.dead().await;
     assert_eq!(reasons.len(), 2);
-    assert!(reasons.iter().all(|reason| reason.contains("/userId")), "{reasons:?}");
-    assert!(!reasons.iter().any(|reason| reason.contains("not an id")), "{reasons:?}");
+    assert!(
+        reasons.iter().all(|reason| reason.contains("/userId")),
+        "{reasons:?}"
+    );
+    assert!(
+        !reasons.iter().any(|reason| reason.contains("not an id")),
+        "{reasons:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,10 +135,17 @@ async fn an_event_older_than_fourteen_days_is_planned_and_dropped_in_one_commit(
     world.invoke(batch(std::slice::from_ref(&event))).await;
 
     let commits = world.planned(&event, "usr-456", ORDER).await;
-    let types: Vec<_> = commits[0].events.iter().map(|event| event.event_type.as_str()).collect();
+    let types: Vec<_> = commits[0]
+        .events
+        .iter()
+        .map(|event| event.event_type.as_str())
+        .collect();
     assert_eq!(
         types,
-        ["callboard.notification.notification-planned.v1", "callboard.notification.notification-dropped.v1"]
+        [
+            "callboard.notification.notification-planned.v1",
+            "callboard.notification.notification-dropped.v1"
+        ]
     );
     assert_eq!(commits[0].events[1].data["reason"], "stale");
 }
@@ -114,7 +157,12 @@ async fn an_envelope_that_does_not_say_where_it_stands_is_poison() {
     no_sequence.sequence = None;
     let mut no_stream = order(2, order_data(2, "usr-456"));
     no_stream.subject = Some("nowhere".to_owned());
-    assert!(world.invoke(batch(&[no_sequence, no_stream])).await.is_empty());
+    assert!(
+        world
+            .invoke(batch(&[no_sequence, no_stream]))
+            .await
+            .is_empty()
+    );
     assert_eq!(world.dead().await.len(), 2);
     assert_eq!(world.size().await, 0);
 }
@@ -155,12 +203,18 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         event.event_type = event_type.to_owned();
         event.subject = Some(format!("entry#{long}"));
         event.correlationid = Some(long.clone());
-        event.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+        event.traceparent =
+            Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
         let mut definitions = catalogue.for_event(event_type).peekable();
         assert!(definitions.peek().is_some(), "{event_type}");
         for definition in definitions {
             let commit = plan::commit(definition, &event, NOON).unwrap();
-            assert!(commit.bytes() <= WRITE_UNIT_BYTES, "{}: {} bytes", definition.id, commit.bytes());
+            assert!(
+                commit.bytes() <= WRITE_UNIT_BYTES,
+                "{}: {} bytes",
+                definition.id,
+                commit.bytes()
+            );
         }
     }
 }

@@ -1,0 +1,297 @@
+//! A small world around the function: engine, three topics with a queue each, parked records.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use callboard_contracts::foreign::ForeignEvent;
+use callboard_contracts::stream::Unfolded;
+use callboard_contracts::waitlist::{SlotEvent, SlotReleased};
+use callboard_contracts::{Cause, DomainEvent, Envelope, StreamId, Timestamp};
+use callboard_engine::{Clock, Engine, EngineConfig};
+use callboard_runtime::function::Service;
+use callboard_runtime::journal::{Committed, Loaded};
+use callboard_runtime::settings::Vars;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::wire::Wire;
+
+/// When every test begins, and when the samples' commits were made.
+pub const NOON: Timestamp = Timestamp::from_millis(1_772_445_600_000);
+
+/// The three topics.
+pub const TOPICS: [&str; 3] = ["waitlist-events", "notification-events", "external-events"];
+
+pub struct World {
+    pub wire: Wire,
+    pub function: Service,
+    sqs: aws_sdk_sqs::Client,
+    queues: Vec<(String, String)>,
+    dlq_url: String,
+}
+
+/// A message as a subscriber gets it.
+#[derive(Debug, Clone)]
+pub struct Published {
+    pub envelope: Envelope,
+    pub attributes: Vec<(String, String)>,
+}
+
+impl World {
+    pub async fn open() -> Self {
+        let noon = UNIX_EPOCH + Duration::from_millis(u64::try_from(NOON.as_millis()).unwrap());
+        let clock = Clock::tokio(noon);
+        let engine = Engine::open(EngineConfig {
+            clock,
+            ..EngineConfig::default()
+        })
+        .await
+        .unwrap();
+        let wire = Wire::new(engine.http_client());
+        let sdk = engine
+            .sdk_config()
+            .into_builder()
+            .http_client(wire.clone())
+            .build();
+        let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let sns = aws_sdk_sns::Client::new(&sdk);
+        let dlq = sqs
+            .create_queue()
+            .queue_name("outbox-relay-dlq")
+            .send()
+            .await
+            .unwrap();
+        let dlq_url = dlq.queue_url().unwrap().to_owned();
+        let mut vars = Vars::from([
+            ("DLQ_URL".to_owned(), dlq_url.clone()),
+            ("FUNCTION_NAME".to_owned(), "outbox-relay".to_owned()),
+        ]);
+        let mut queues = Vec::new();
+        for topic in TOPICS {
+            let (arn, url) = topic_with_queue(&sns, &sqs, topic).await;
+            let name = format!("{}_TOPIC_ARN", topic.to_uppercase().replace('-', "_"));
+            vars.insert(name, arn);
+            queues.push((topic.to_owned(), url));
+        }
+        let function = outbox_relay::build(&vars, &sdk).await.unwrap();
+        wire.take();
+        Self {
+            wire,
+            function,
+            sqs,
+            queues,
+            dlq_url,
+        }
+    }
+
+    /// Invokes the function; the sequence number it reports as checkpoint, if any.
+    pub async fn invoke(&self, event: Value) -> Option<String> {
+        let context = Context::default();
+        let answer = self
+            .function
+            .clone()
+            .oneshot(LambdaEvent::new(event, context))
+            .await
+            .unwrap();
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        assert!(failures.len() <= 1, "one checkpoint at most: {answer}");
+        Some(
+            failures.first()?["itemIdentifier"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        )
+    }
+
+    /// Everything that has come out of a topic since the last time.
+    pub async fn published(&self, topic: &str) -> Vec<Published> {
+        let (_, url) = self.queues.iter().find(|(name, _)| name == topic).unwrap();
+        let mut published = Vec::new();
+        loop {
+            let receive = self
+                .sqs
+                .receive_message()
+                .queue_url(url)
+                .max_number_of_messages(10);
+            let received = receive.message_attribute_names("All").send().await.unwrap();
+            if received.messages().is_empty() {
+                return published;
+            }
+            for message in received.messages() {
+                let attributes = message.message_attributes().unwrap().iter();
+                let text =
+                    |(name, value): (&String, &aws_sdk_sqs::types::MessageAttributeValue)| {
+                        (name.clone(), value.string_value().unwrap().to_owned())
+                    };
+                let mut attributes: Vec<_> = attributes.map(text).collect();
+                attributes.sort();
+                let envelope = Envelope::parse(message.body().unwrap()).unwrap();
+                published.push(Published {
+                    envelope,
+                    attributes,
+                });
+                let delete = self.sqs.delete_message().queue_url(url);
+                delete
+                    .receipt_handle(message.receipt_handle().unwrap())
+                    .send()
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+
+    /// Body and reason of all parked records.
+    pub async fn parked(&self) -> Vec<(Value, String)> {
+        let receive = self.sqs.receive_message().queue_url(&self.dlq_url);
+        let receive = receive
+            .max_number_of_messages(10)
+            .message_attribute_names("All");
+        let received = receive.send().await.unwrap();
+        let read = |message: &aws_sdk_sqs::types::Message| {
+            let attributes = message.message_attributes().unwrap();
+            let reason = attributes["callboard-reason"]
+                .string_value()
+                .unwrap()
+                .to_owned();
+            (
+                serde_json::from_str(message.body().unwrap()).unwrap(),
+                reason,
+            )
+        };
+        received.messages().iter().map(read).collect()
+    }
+}
+
+async fn topic_with_queue(
+    sns: &aws_sdk_sns::Client,
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+) -> (String, String) {
+    let topic = sns
+        .create_topic()
+        .name(format!("{name}.fifo"))
+        .attributes("FifoTopic", "true");
+    let arn = topic.send().await.unwrap().topic_arn().unwrap().to_owned();
+    let queue = sqs.create_queue().queue_name(format!("{name}.fifo"));
+    let queue = queue
+        .attributes(QueueAttributeName::FifoQueue, "true")
+        .send()
+        .await
+        .unwrap();
+    let url = queue.queue_url().unwrap().to_owned();
+    let ask = sqs
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::QueueArn);
+    let answer = ask.send().await.unwrap();
+    let queue_arn = answer.attributes().unwrap()[&QueueAttributeName::QueueArn].clone();
+    let subscribe = sns
+        .subscribe()
+        .topic_arn(&arn)
+        .protocol("sqs")
+        .endpoint(queue_arn);
+    subscribe
+        .attributes("RawMessageDelivery", "true")
+        .send()
+        .await
+        .unwrap();
+    (arn, url)
+}
+
+/// An order as it stands in the journal.
+pub fn order(number: u32) -> Committed {
+    let order_id = format!("ord-{number}");
+    let event = ForeignEvent {
+        event_type: "com.example.orders.order-placed.v1".to_owned(),
+        data: json!({ "orderId": order_id, "userId": "usr-456", "items": ["book"], "totalAmount": 9.5 }),
+    };
+    commit::<ForeignEvent>(StreamId::event("orders", &order_id), 0, event, None)
+}
+
+/// A released slot as it stands in the journal, at a commit number of its stream.
+pub fn release(slot: &str, before: u64) -> Committed {
+    let event = SlotReleased {
+        waitlist_id: "w-physio".parse().unwrap(),
+        slot_id: slot.parse().unwrap(),
+        slot_version: 1,
+        service: "physio".to_owned(),
+        starts_at: NOON,
+        ends_at: NOON,
+        offer_window_seconds: 1_800,
+    };
+    let stream = StreamId::slot(&event.slot_id);
+    commit::<SlotEvent>(stream, before, event.into(), Some("w-physio"))
+}
+
+/// Any event as it stands in the journal.
+pub fn commit<E: DomainEvent>(
+    stream: StreamId,
+    before: u64,
+    event: E,
+    group: Option<&str>,
+) -> Committed {
+    let cause = Cause {
+        causation_id: "req-1".to_owned(),
+        correlation_id: "req-1".to_owned(),
+        hash: callboard_contracts::cause::hash_of(&event.data()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+    };
+    let id =
+        callboard_contracts::id::derived_uuid(&["sample", stream.as_str(), &before.to_string()]);
+    let loaded = Loaded::told(stream, Unfolded::<E>::default(), before);
+    let mut commit = loaded.next(&cause, NOON).event(event).id(id);
+    if let Some(group) = group {
+        commit = commit.group(group);
+    }
+    commit.build().unwrap().record().clone()
+}
+
+/// The image of a commit in a stream record, as Lambda delivers it.
+pub fn image(commit: &Committed) -> Value {
+    let events = serde_json::to_string(&commit.events).unwrap();
+    let mut image = json!({
+        "pk": {"S": commit.stream}, "sk": {"N": commit.number.to_string()},
+        "id": {"S": commit.id.simple().to_string()}, "at": {"N": commit.at.as_millis().to_string()},
+        "corr": {"S": commit.cause.correlation_id}, "cause": {"S": commit.cause.causation_id},
+        "hash": {"S": commit.cause.hash}, "ev": {"S": events},
+    });
+    if commit.public().next().is_some() {
+        image["relay"] = json!({"S": "1"});
+    }
+    if let Some(group) = &commit.group {
+        image["grp"] = json!({ "S": group });
+    }
+    if let Some(traceparent) = &commit.cause.traceparent {
+        image["tp"] = json!({ "S": traceparent });
+    }
+    image
+}
+
+/// One stream record.
+pub fn record(sequence: u32, image: Value) -> Value {
+    json!({
+        "eventID": format!("{sequence:032x}"),
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_772_445_600,
+            "Keys": { "pk": image["pk"], "sk": image["sk"] },
+            "NewImage": image,
+            "SequenceNumber": sequence_number(sequence),
+            "SizeBytes": 512,
+            "StreamViewType": "NEW_IMAGE"
+        },
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/journal/stream/2026-03-02T09:00:00.000"
+    })
+}
+
+pub fn sequence_number(sequence: u32) -> String {
+    format!("{}", 100_000_000_000_u64 + u64::from(sequence))
+}
+
+pub fn event(records: Vec<Value>) -> Value {
+    json!({ "Records": records })
+}
