@@ -465,3 +465,12 @@ mod parameters {
         assert!(!found.contains("canary"), "{found}");
     }
 }
+
+#[test]
+fn nesting_without_end_is_refused_and_not_a_crash() {
+    for depth in [300, 50_000] {
+        let text = format!("Resources: {}{}", "[".repeat(depth), "]".repeat(depth));
+        let found = problems(&text);
+        assert!(!found.is_empty(), "{depth}");
+    }
+}
