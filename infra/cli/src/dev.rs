@@ -30,8 +30,6 @@ pub async fn run(args: &DevArgs) -> Result<(), CliError> {
     let begun = Instant::now();
     let env_file = env_file_of(args);
     let mut system = System::start(options_of(args)?).await?;
-    // Whoever waits for the file waits for this system, not for one that was killed.
-    system.env().write(&env_file)?;
     announce(&system, &env_file, begun.elapsed())?;
     let live = (!args.quiet).then(|| start_live(&system)).flatten();
     let outcome = tokio::select! {
@@ -41,7 +39,6 @@ pub async fn run(args: &DevArgs) -> Result<(), CliError> {
     if let Some(live) = live {
         live.abort();
     }
-    remove(&env_file);
     system.shutdown().await;
     outcome
 }
@@ -71,6 +68,7 @@ fn options_of(args: &DevArgs) -> Result<Options, CliError> {
         engine_port: Port::from_option(args.engine_port, ENGINE_PORT),
         mailbox_port: Port::from_option(args.mailbox_port, MAILBOX_PORT),
         smtp_port: Port::from_option(args.smtp_port, SMTP_PORT),
+        env_file: Some(env_file_of(args)),
         template,
         parameters: by_name(&args.parameters),
         registry: Registry::standard(),
@@ -122,11 +120,4 @@ fn start_live(system: &System) -> Option<tokio::task::JoinHandle<()>> {
     Some(tokio::spawn(async move {
         live::show(&sdk, &stream_arn, io::stdout()).await;
     }))
-}
-
-/// Best effort: the system stops whether or not the file can be removed.
-fn remove(env_file: &Path) {
-    if let Err(error) = fs::remove_file(env_file) {
-        tracing::warn!(%error, path = %env_file.display(), "the env file could not be removed");
-    }
 }

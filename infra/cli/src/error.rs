@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use callboard_engine::EngineError;
+use callboard_host::HostError;
 use callboard_mailbox::MailboxError;
 
 /// A failure that ends the command.
@@ -65,7 +66,7 @@ pub enum CliError {
     Mailbox(#[from] MailboxError),
     /// The functions could not be provided for or started.
     #[error("the functions could not be started: {0}")]
-    Host(#[from] callboard_host::HostError),
+    Host(#[from] HostError),
     /// Anything else the system refused.
     #[error("{what}: {source}")]
     Io {
@@ -96,7 +97,7 @@ impl CliError {
             Self::Port { .. } => 3,
             Self::Unwritable { .. } => 4,
             Self::Damaged { .. } => 5,
-            Self::Template(_) => 6,
+            Self::Template(_) | Self::Host(HostError::Template(_)) => 6,
             Self::Engine(error) => match error {
                 EngineError::Unwritable { .. } | EngineError::InUse { .. } => 4,
                 EngineError::Damaged { .. } | EngineError::Newer { .. } => 5,

@@ -68,6 +68,9 @@ pub struct Options {
     pub mailbox_port: Port,
     /// Port of the mailbox's SMTP.
     pub smtp_port: Port,
+    /// Where addresses and names are written as shell variables. The file is there
+    /// exactly while the system is: one left by a killed system is removed first.
+    pub env_file: Option<PathBuf>,
     /// The template's name in messages, and its text.
     pub template: (String, String),
     /// Values for the template's parameters; they win over those set here.
@@ -86,6 +89,7 @@ impl Default for Options {
             engine_port: Port::Any,
             mailbox_port: Port::Any,
             smtp_port: Port::Any,
+            env_file: None,
             template: (TEMPLATE_NAME.to_owned(), TEMPLATE.to_owned()),
             parameters: BTreeMap::new(),
             registry: Registry::standard(),
@@ -111,6 +115,7 @@ pub struct Addresses {
 pub struct System {
     addresses: Addresses,
     env: EnvFile,
+    env_file: Option<PathBuf>,
     engine: Engine,
     mailbox: Mailbox,
     host: Host,
@@ -138,6 +143,9 @@ impl System {
         let addresses = listeners.addresses()?;
         // The engine's lock on the directory comes first: what follows is ours alone.
         let engine = open_engine(&options.state).await?;
+        if let Some(path) = &options.env_file {
+            remove(path)?;
+        }
         engine.set_public_url(addresses.engine.clone());
         let mailbox = open_mailbox(&options.state).await?;
         let stack = load_template(&options, &addresses)?;
@@ -155,9 +163,13 @@ impl System {
         let host = start_host(stack, &sdk, &options).await?;
         serve_api(&mut servers, host.router(), listeners.api, stopped);
         let env = environment(&addresses, &host);
+        if let Some(path) = &options.env_file {
+            env.write(path)?;
+        }
         Ok(Self {
             addresses,
             env,
+            env_file: options.env_file,
             engine,
             mailbox,
             host,
@@ -202,6 +214,11 @@ impl System {
     /// Stops in good order: no new requests, then the functions' work under way,
     /// then mailbox and engine.
     pub async fn shutdown(mut self) {
+        if let Some(path) = &self.env_file
+            && let Err(error) = remove(path)
+        {
+            tracing::warn!(%error, "the env file stays behind");
+        }
         self.host.shutdown().await;
         self.stop.send_replace(true);
         let all_ended = async { while self.servers.join_next().await.is_some() {} };
@@ -264,6 +281,17 @@ fn make_private(directory: &Path) -> Result<(), CliError> {
             path: directory.to_owned(),
             source,
         })
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), CliError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CliError::Unwritable {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 async fn open_mailbox(state: &StateDirectory) -> Result<Mailbox, CliError> {

@@ -21,6 +21,7 @@
 mod batch_response;
 mod error;
 mod filter;
+mod functions;
 mod host;
 mod http;
 mod invocation;
@@ -42,12 +43,5 @@ pub use registry::Registry;
 pub use resources::{Resource, Resources};
 pub use stream::CheckpointError;
 
-/// A function: takes a Lambda event, gives its answer.
-pub type Service = tower::util::BoxCloneSyncService<
-    lambda_runtime::LambdaEvent<serde_json::Value>,
-    serde_json::Value,
-    lambda_runtime::Error,
->;
-
-/// A function's settings, from the template.
-pub type Vars = std::collections::BTreeMap<String, String>;
+pub use callboard_runtime::function::Service;
+pub use callboard_runtime::settings::Vars;

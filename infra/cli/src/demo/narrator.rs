@@ -9,7 +9,6 @@ use crate::error::CliError;
 /// How a piece of text is meant; shown as colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
-    Plain,
     Title,
     Good,
     Bad,
@@ -19,7 +18,6 @@ pub(crate) enum Tone {
 impl Tone {
     fn code(self) -> &'static str {
         match self {
-            Self::Plain => "",
             Self::Title => "\x1b[1m",
             Self::Good => "\x1b[32m",
             Self::Bad => "\x1b[31m",
@@ -102,7 +100,7 @@ impl<W: Write> Narrator<W> {
     }
 
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
-        if self.colours && !tone.code().is_empty() {
+        if self.colours {
             format!("{}{text}\x1b[0m", tone.code())
         } else {
             text.to_owned()

@@ -75,7 +75,7 @@ impl<W: Write> Story<W> {
 
 /// `2 of 4 delivery-succeeded` for whatever is not there as often as it should be.
 fn missing_from(events: &[Event]) -> Vec<String> {
-    let count = |name| {
+    let count = |name: &str| {
         events
             .iter()
             .filter(|event| short(&event.event_type) == name)

@@ -41,7 +41,6 @@ impl From<HttpFailure> for Failed {
 /// A mail as the mailbox shows it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Mail {
-    pub(crate) id: String,
     pub(crate) to: Vec<String>,
     pub(crate) subject: String,
     pub(crate) text: String,

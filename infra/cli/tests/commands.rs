@@ -1,0 +1,292 @@
+//! The binary as a shell meets it: exit codes, sentences, signals, files.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for a start or an end; wide, for a machine that is busy building.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn callboard(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
+    command.args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    callboard(arguments).output().unwrap()
+}
+
+/// Runs to the end and checks for a sentence instead of a panic.
+fn refused(arguments: &[&str], code: i32, sentence: &str) {
+    let output = run(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(sentence), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// A command that goes on until it is told to stop; killed if the test fails.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Starts a command and reads until the line that says it is ready.
+    fn start(arguments: &[&str]) -> (Self, String) {
+        let mut child = callboard(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Self { child, stdout };
+        let mut said = String::new();
+        while !said.lines().any(|line| line.starts_with("Ready")) {
+            let read = running.stdout.read_line(&mut said).unwrap();
+            assert!(read > 0, "it ended before it was ready: {said}");
+        }
+        (running, said)
+    }
+
+    /// SIGTERM, as a supervisor would; the exit code.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it did not stop");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn dev<'a>(state: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let any = ["--engine-port=0", "--mailbox-port=0", "--smtp-port=0"];
+    [&["dev", "--port=0", "--state", state], &any[..], more].concat()
+}
+
+fn get(url: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let (host, path) = address.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn help_is_there_and_an_unknown_word_is_refused() {
+    let output = run(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).unwrap();
+    for command in ["dev", "demo", "engine", "Exit codes:"] {
+        assert!(help.contains(command), "{help}");
+    }
+    refused(&["dev", "--prot", "1"], 2, "unexpected argument");
+    refused(&["dev", "--parameter", "x"], 2, "expected KEY=VALUE");
+}
+
+#[test]
+fn a_port_in_use_is_said_and_nothing_is_left_behind() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let arguments = ["dev", "--port", &port, "--state", state.to_str().unwrap()];
+    refused(
+        &arguments,
+        3,
+        &format!("port {port} for the HTTP API is in use by another process"),
+    );
+    assert!(!state.exists());
+    let arguments = ["engine", "--ephemeral", "--port", &port];
+    refused(&arguments, 3, "for the AWS engine is in use");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("state");
+    refused(
+        &dev(below.to_str().unwrap(), &[]),
+        4,
+        below.to_str().unwrap(),
+    );
+    refused(
+        &["engine", "--port=0", "--state", below.to_str().unwrap()],
+        4,
+        "cannot be written",
+    );
+}
+
+#[test]
+fn damaged_state_is_named_and_left_alone() {
+    for name in [
+        "dynamodb.sqlite",
+        "messages.sqlite",
+        "mailbox.sqlite",
+        "link-keys",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let rubbish = "rubbish, and enough of it to fill a page ".repeat(200);
+        fs::write(&path, &rubbish).unwrap();
+        refused(&dev(directory.path().to_str().unwrap(), &[]), 5, name);
+        assert_eq!(fs::read_to_string(&path).unwrap(), rubbish, "{name}");
+    }
+}
+
+#[test]
+fn a_template_that_cannot_be_served_is_refused_by_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = directory.path().join("mine.yaml");
+    fs::write(
+        &template,
+        "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n",
+    )
+    .unwrap();
+    let state = directory.path().join("state");
+    let template = template.to_str().unwrap();
+    let arguments = dev(state.to_str().unwrap(), &["--template", template]);
+    refused(&arguments, 6, "mine.yaml:");
+    let arguments = dev(
+        state.to_str().unwrap(),
+        &["--parameter", "NoSuchParameter=1"],
+    );
+    refused(&arguments, 6, "NoSuchParameter");
+}
+
+#[test]
+fn a_file_that_is_no_env_file_is_refused_by_demo() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("env");
+    let arguments = ["demo", "--env-file", path.to_str().unwrap()];
+    refused(&arguments, 2, "cannot be read");
+    fs::write(&path, "CALLBOARD_API='http://127.0.0.1:1'\n").unwrap();
+    refused(&arguments, 2, "CALLBOARD_MAILBOX is missing");
+}
+
+#[test]
+fn a_demo_on_a_system_that_is_gone_fails_with_a_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("env");
+    let gone = "http://127.0.0.1:1";
+    let text = format!(
+        "CALLBOARD_API={gone}\nCALLBOARD_MAILBOX={gone}\nAWS_ENDPOINT_URL={gone}\n\
+         AWS_REGION=x\nAWS_ACCESS_KEY_ID=x\nAWS_SECRET_ACCESS_KEY=x\n"
+    );
+    fs::write(&path, text).unwrap();
+    refused(
+        &["demo", "--env-file", path.to_str().unwrap()],
+        1,
+        "was not answered",
+    );
+}
+
+#[test]
+fn the_engine_alone_answers_and_stops_at_sigterm() {
+    let (engine, said) = Running::start(&["engine", "--port=0", "--ephemeral"]);
+    let url = said
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
+    assert!(get(&format!("{url}/_callboard/health")).starts_with("HTTP/1.1 200"));
+    assert_eq!(engine.stop(), Some(0));
+}
+
+#[test]
+fn dev_writes_its_env_file_holds_its_state_and_stops_in_good_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap().to_owned();
+    let env_path = directory.path().join("env");
+    fs::write(&env_path, "left by a system that was killed").unwrap();
+
+    let (first, _) = Running::start(&dev(&state, &["--quiet"]));
+    let env = fs::read_to_string(&env_path).unwrap();
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "CALLBOARD_API",
+        "CALLBOARD_MAILBOX",
+        "CALLBOARD_JOURNAL_TABLE",
+        "CALLBOARD_WAITLIST_CASCADE_QUEUE",
+        "CALLBOARD_NOTIFICATION_PLANNER_DEAD_LETTER_QUEUE",
+        "CALLBOARD_EXTERNAL_EVENTS_TOPIC",
+    ] {
+        assert!(
+            env.contains(&format!("export {name}='")),
+            "{name} is missing in:\n{env}"
+        );
+    }
+    assert!(
+        get(&format!("{}/v1/health", value(&env, "CALLBOARD_API"))).starts_with("HTTP/1.1 200")
+    );
+    assert!(get(&format!("{}/", value(&env, "CALLBOARD_MAILBOX"))).ends_with("[]"));
+    let keys = fs::read_to_string(directory.path().join("link-keys")).unwrap();
+
+    refused(&dev(&state, &[]), 4, "in use by another process");
+    assert_eq!(
+        fs::read_to_string(&env_path).unwrap(),
+        env,
+        "the first system's file stays"
+    );
+
+    assert_eq!(first.stop(), Some(0));
+    assert!(
+        !env_path.exists(),
+        "the file is there only while the system is"
+    );
+    let (second, _) = Running::start(&dev(&state, &["--quiet"]));
+    assert_eq!(
+        fs::read_to_string(directory.path().join("link-keys")).unwrap(),
+        keys
+    );
+    assert_eq!(second.stop(), Some(0));
+    assert_owner_only(directory.path());
+}
+
+fn value<'e>(env: &'e str, name: &str) -> &'e str {
+    let start = format!("export {name}='");
+    let line = env
+        .lines()
+        .find_map(|line| line.strip_prefix(&start))
+        .unwrap();
+    line.strip_suffix('\'').unwrap()
+}
+
+fn assert_owner_only(state: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(state.join("link-keys"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
