@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn named_records_fail_alone() {
-        let answer = json!({"batchItemFailures": [{"itemIdentifier": "c"}, {"itemIdentifier": "a"}]});
+        let answer =
+            json!({"batchItemFailures": [{"itemIdentifier": "c"}, {"itemIdentifier": "a"}]});
         assert_eq!(failed(answer), (vec![0, 2], Verdict::Partial));
     }
 

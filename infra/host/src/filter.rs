@@ -308,7 +308,10 @@ mod tests {
             (json!({"text": [{"equals-ignore-case": "ORDER-7"}]}), true),
             (json!({"text": [{"anything-but": ["Order-7", "z"]}]}), false),
             (json!({"text": [{"anything-but": "z"}]}), true),
-            (json!({"text": [{"anything-but": {"prefix": "Ord"}}]}), false),
+            (
+                json!({"text": [{"anything-but": {"prefix": "Ord"}}]}),
+                false,
+            ),
             (json!({"n": [{"numeric": [">", 6, "<=", 7]}]}), true),
             (json!({"n": [{"numeric": ["=", 7.0]}]}), true),
             (json!({"n": [7]}), true),
@@ -333,8 +336,8 @@ mod tests {
 
     #[test]
     fn several_patterns_are_alternatives() {
-        let filters = Filters::compile(&[json!({"a": ["1"]}), json!({"b": ["2"]})])
-            .expect("good patterns");
+        let filters =
+            Filters::compile(&[json!({"a": ["1"]}), json!({"b": ["2"]})]).expect("good patterns");
         assert!(filters.pass(&json!({"b": "2"})));
         assert!(!filters.pass(&json!({"b": "3"})));
         assert!(Filters::default().pass(&json!({"b": "3"})));

@@ -153,10 +153,11 @@ impl Function {
         let context = self.context(started_at);
         let request_id = context.request_id.clone();
         let service = self.service.clone();
-        let call = AssertUnwindSafe(async move {
-            service.oneshot(LambdaEvent::new(payload, context)).await
-        })
-        .catch_unwind();
+        let call =
+            AssertUnwindSafe(
+                async move { service.oneshot(LambdaEvent::new(payload, context)).await },
+            )
+            .catch_unwind();
         let outcome = match tokio::time::timeout(self.config.timeout, call).await {
             Ok(Ok(Ok(answer))) => Outcome::Answer(answer),
             Ok(Ok(Err(error))) => {
@@ -234,14 +235,26 @@ pub(crate) fn trace_id(at: SystemTime) -> String {
 
 /// Milliseconds since 1970; 0 before it.
 pub(crate) fn unix_ms(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_smithy_async::time::TimeSource;
     use tower::service_fn;
+
+    /// A clock that stands.
+    #[derive(Debug)]
+    struct Standing;
+
+    impl TimeSource for Standing {
+        fn now(&self) -> SystemTime {
+            UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+        }
+    }
 
     fn function<F, Fut>(timeout_s: u64, handler: F) -> Function
     where
@@ -256,7 +269,7 @@ mod tests {
                 memory_mb: 128,
             },
             Service::new(service_fn(handler)),
-            SharedTimeSource::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+            SharedTimeSource::new(Standing),
             Observer::new(),
             Running::new(),
         )
@@ -283,7 +296,10 @@ mod tests {
             "arn:aws:lambda:us-east-1:000000000000:function:probe"
         );
         let trace = answer["trace"].as_str().expect("a trace id");
-        assert_eq!(trace.len(), "Root=1-".len() + 8 + 1 + 24 + ";Sampled=0".len());
+        assert_eq!(
+            trace.len(),
+            "Root=1-".len() + 8 + 1 + 24 + ";Sampled=0".len()
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use callboard_template::{Function as Definition, SqsSource, Stack, StartingPosition, StreamSource};
+use callboard_template::{
+    Function as Definition, SqsSource, Stack, StartingPosition, StreamSource,
+};
 
 use crate::error::{HostError, Place};
 use crate::filter::Filters;
@@ -44,7 +46,10 @@ impl Source<'_> {
         let at = Event::new(self, &source.name, source.position);
         let arn = text(&source.queue, self.resources, at.place, &at.path("Queue"))?;
         let (logical_id, name, url) = self.resources.queue_by_arn(&arn).ok_or_else(|| {
-            at.problem("Queue", "is no queue of this template, so it cannot be polled")
+            at.problem(
+                "Queue",
+                "is no queue of this template, so it cannot be polled",
+            )
         })?;
         let queue = self.stack.queue(logical_id);
         let fifo = queue.is_some_and(|queue| queue.fifo);
@@ -81,11 +86,16 @@ impl Source<'_> {
     pub(crate) fn stream(&self, source: &StreamSource) -> Result<StreamMapping, HostError> {
         let at = Event::new(self, &source.name, source.position);
         let arn = text(&source.stream, self.resources, at.place, &at.path("Stream"))?;
-        let table = self.resources.table_by_stream(&arn).ok_or_else(|| {
-            at.problem("Stream", "is no stream of a table of this template")
-        })?;
+        let table = self
+            .resources
+            .table_by_stream(&arn)
+            .ok_or_else(|| at.problem("Stream", "is no stream of a table of this template"))?;
         at.check("BatchSize", source.batch_size, 1..=BATCH_SIZE_MAX)?;
-        at.check("MaximumBatchingWindowInSeconds", source.window_s, 0..=WINDOW_S_MAX)?;
+        at.check(
+            "MaximumBatchingWindowInSeconds",
+            source.window_s,
+            0..=WINDOW_S_MAX,
+        )?;
         at.check("ParallelizationFactor", source.parallelization, 1..=10)?;
         Ok(StreamMapping {
             table_name: table.into(),
@@ -136,10 +146,18 @@ impl Source<'_> {
 
 fn check_batch(at: &Event<'_>, source: &SqsSource, fifo: bool) -> Result<(), HostError> {
     let plain = fifo || source.window_s == 0;
-    let largest = if plain { BATCH_SIZE_PLAIN_MAX } else { BATCH_SIZE_MAX };
+    let largest = if plain {
+        BATCH_SIZE_PLAIN_MAX
+    } else {
+        BATCH_SIZE_MAX
+    };
     at.check("BatchSize", source.batch_size, 1..=largest)?;
     let longest = if fifo { 0 } else { WINDOW_S_MAX };
-    at.check("MaximumBatchingWindowInSeconds", source.window_s, 0..=longest)?;
+    at.check(
+        "MaximumBatchingWindowInSeconds",
+        source.window_s,
+        0..=longest,
+    )?;
     if let Some(limit) = source.max_concurrency {
         at.check("ScalingConfig.MaximumConcurrency", limit, CONCURRENCY)?;
     }

@@ -24,6 +24,25 @@ impl Registry {
         Registry::default()
     }
 
+    /// Puts a layer around every function that is in here now: `layer` gets the binary's
+    /// name and the built service. For faults, counts and deliveries that a test wants.
+    #[must_use]
+    pub fn wrapped<L>(self, layer: L) -> Self
+    where
+        L: Fn(&str, Service) -> Service + Send + Sync + 'static,
+    {
+        let layer = Arc::new(layer);
+        let wrap = |(binary, build): (String, Build)| {
+            let (layer, name) = (layer.clone(), binary.clone());
+            let wrapped: Build = Arc::new(move |vars, sdk| {
+                let (layer, name, building) = (layer.clone(), name.clone(), build(vars, sdk));
+                Box::pin(async move { building.await.map(|service| layer(&name, service)) })
+            });
+            (binary, wrapped)
+        };
+        Registry(self.0.into_iter().map(wrap).collect())
+    }
+
     /// Adds a function, or takes another build for a name that is there already. Tests
     /// use that to put a faulty function in a good one's place.
     ///

@@ -134,12 +134,13 @@ impl Resources {
 
     /// The queue with this ARN: its logical id, name and URL.
     pub(crate) fn queue_by_arn(&self, wanted: &str) -> Option<(&str, &str, &str)> {
-        self.iter().find_map(|(logical_id, resource)| match resource {
-            Resource::Queue { name, url, arn } if arn == wanted => {
-                Some((logical_id, name.as_str(), url.as_str()))
-            }
-            _ => None,
-        })
+        self.iter()
+            .find_map(|(logical_id, resource)| match resource {
+                Resource::Queue { name, url, arn } if arn == wanted => {
+                    Some((logical_id, name.as_str(), url.as_str()))
+                }
+                _ => None,
+            })
     }
 
     /// The name of the table with this stream.

@@ -113,9 +113,7 @@ async fn invoke(
     match tokio::time::timeout(INTEGRATION_TIMEOUT, task).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_join_error)) => response::internal_server_error(),
-        Err(_elapsed) => {
-            response::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-        }
+        Err(_elapsed) => response::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }
 }
 

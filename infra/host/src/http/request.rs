@@ -252,7 +252,11 @@ mod tests {
             .header("User-Agent", "probe");
         let mut event = event_for(request, b"{}");
         let trace = event["headers"]["x-amzn-trace-id"].take();
-        assert!(trace.as_str().is_some_and(|trace| trace.starts_with("Root=1-6553f100-")));
+        assert!(
+            trace
+                .as_str()
+                .is_some_and(|trace| trace.starts_with("Root=1-6553f100-"))
+        );
         assert_eq!(
             event,
             json!({
@@ -299,7 +303,10 @@ mod tests {
     #[test]
     fn forms_other_types_and_bytes_that_are_no_text_come_as_base64() {
         for (content_type, body) in [
-            (Some("application/x-www-form-urlencoded"), &b"answer=accept"[..]),
+            (
+                Some("application/x-www-form-urlencoded"),
+                &b"answer=accept"[..],
+            ),
             (Some("application/cloudevents+json"), b"{}"),
             (Some("application/json"), b"\xff\xfe"),
             (None, b"{}"),

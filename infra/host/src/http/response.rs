@@ -145,7 +145,10 @@ mod tests {
         }))
         .expect("a response");
         assert_eq!(response.status(), 201);
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
         assert_eq!(response.headers()["x-number"], "7");
         let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1", "b=2; Secure"]);

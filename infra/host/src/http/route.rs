@@ -61,7 +61,10 @@ impl<T> Routes<T> {
                 segments: if path == "$default" {
                     vec![Segment::Greedy(String::new())]
                 } else {
-                    path.trim_start_matches('/').split('/').map(Segment::new).collect()
+                    path.trim_start_matches('/')
+                        .split('/')
+                        .map(Segment::new)
+                        .collect()
                 },
                 target,
             })
@@ -91,7 +94,10 @@ impl<T> Routes<T> {
 
 impl Segment {
     fn new(text: &str) -> Self {
-        match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+        match text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'))
+        {
             None => Segment::Fixed(text.to_owned()),
             Some(name) => match name.strip_suffix('+') {
                 Some(name) => Segment::Greedy(name.to_owned()),
@@ -200,7 +206,11 @@ mod tests {
             ("ANY".to_owned(), "$default".to_owned(), 0),
             ("GET".to_owned(), "/a".to_owned(), 1),
         ]);
-        let target = |path| routes.find(&Method::GET, path).map(|matched| *matched.target);
+        let target = |path| {
+            routes
+                .find(&Method::GET, path)
+                .map(|matched| *matched.target)
+        };
         assert_eq!(target("/a"), Some(1));
         assert_eq!(target("/b/c"), Some(0));
     }

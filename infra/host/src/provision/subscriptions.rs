@@ -102,7 +102,9 @@ impl Provisioning<'_> {
                     .subscription_arn(arn)
                     .send()
                     .await
-                    .map_err(place.failed("remove a subscription that the template no longer has"))?;
+                    .map_err(
+                        place.failed("remove a subscription that the template no longer has"),
+                    )?;
             }
         }
         Ok(())

@@ -39,9 +39,7 @@ impl Provisioning<'_> {
             let resource = Resource::Table {
                 name: name.clone(),
                 arn: description.table_arn.unwrap_or_default(),
-                stream_arn: table
-                    .stream
-                    .and(description.latest_stream_arn),
+                stream_arn: table.stream.and(description.latest_stream_arn),
             };
             resources.insert(&table.logical_id, resource);
         }
@@ -155,8 +153,7 @@ impl TableMaker<'_> {
 
     /// A key cannot be changed.
     fn check_key(&self, found: &TableDescription) -> Result<(), HostError> {
-        let wanted =
-            key(&self.table.key).map_err(self.place.failed("define the table's key"))?;
+        let wanted = key(&self.table.key).map_err(self.place.failed("define the table's key"))?;
         if found.key_schema() == wanted {
             return Ok(());
         }

@@ -104,7 +104,9 @@ mod tests {
     use super::*;
     use aws_smithy_types::Blob;
 
-    fn attribute(builder: aws_sdk_sqs::types::builders::MessageAttributeValueBuilder) -> MessageAttributeValue {
+    fn attribute(
+        builder: aws_sdk_sqs::types::builders::MessageAttributeValueBuilder,
+    ) -> MessageAttributeValue {
         builder.build().expect("an attribute")
     }
 
@@ -118,7 +120,11 @@ mod tests {
             .attributes(MessageSystemAttributeName::MessageGroupId, "list-1")
             .message_attributes(
                 "type",
-                attribute(MessageAttributeValue::builder().data_type("String").string_value("a")),
+                attribute(
+                    MessageAttributeValue::builder()
+                        .data_type("String")
+                        .string_value("a"),
+                ),
             )
             .message_attributes(
                 "raw",

@@ -46,7 +46,10 @@ async fn fill(
     stop: &mut Stop,
 ) -> Vec<Message> {
     let end = Instant::now() + mapping.window;
-    let mut size: usize = batch.iter().map(|message| bytes(message) + ENVELOPE_BYTES).sum();
+    let mut size: usize = batch
+        .iter()
+        .map(|message| bytes(message) + ENVELOPE_BYTES)
+        .sum();
     while batch.len() < mapping.batch_size && size < PAYLOAD_BYTES_MAX && !stop.is_requested() {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -61,7 +64,10 @@ async fn fill(
         let Ok(more) = receive(sqs, mapping, missing, wait_s).await else {
             break;
         };
-        size += more.iter().map(|message| bytes(message) + ENVELOPE_BYTES).sum::<usize>();
+        size += more
+            .iter()
+            .map(|message| bytes(message) + ENVELOPE_BYTES)
+            .sum::<usize>();
         batch.extend(more);
     }
     batch
@@ -117,7 +123,9 @@ pub(super) fn bytes(message: &Message) -> usize {
         .map(|(name, value)| {
             name.len()
                 + value.string_value().map_or(0, str::len)
-                + value.binary_value().map_or(0, |binary| binary.as_ref().len() * 2)
+                + value
+                    .binary_value()
+                    .map_or(0, |binary| binary.as_ref().len() * 2)
         })
         .sum();
     message.body().map_or(0, str::len) + attributes

@@ -129,7 +129,9 @@ impl<'a> Delivery<'a> {
                     .advance(self.checkpoint_key, sequence_number);
             }
             if done.is_some()
-                && self.after_failure(chunk, handled, last, &mut to_do, stop).await
+                && self
+                    .after_failure(chunk, handled, last, &mut to_do, stop)
+                    .await
                     == Delivered::Stopped
             {
                 return Delivered::Stopped;

@@ -127,11 +127,7 @@ pub(crate) async fn run(context: Arc<StreamContext>, mut stop: Stop) {
 }
 
 /// Shards that are neither read nor closed, and whose parent is not to be read before.
-fn startable(
-    shards: &[Shard],
-    reading: &HashSet<String>,
-    closed: &HashSet<String>,
-) -> Vec<String> {
+fn startable(shards: &[Shard], reading: &HashSet<String>, closed: &HashSet<String>) -> Vec<String> {
     let known: HashSet<&str> = shards.iter().filter_map(Shard::shard_id).collect();
     shards
         .iter()
@@ -173,9 +169,11 @@ async fn describe(context: &StreamContext) -> Vec<Shard> {
         };
         let page = description.shards.unwrap_or_default();
         // An endpoint that ignores the start id would page for ever: stop at what is known.
-        let fresh = page
-            .iter()
-            .any(|shard| !shards.iter().any(|seen: &Shard| seen.shard_id == shard.shard_id));
+        let fresh = page.iter().any(|shard| {
+            !shards
+                .iter()
+                .any(|seen: &Shard| seen.shard_id == shard.shard_id)
+        });
         shards.extend(page);
         last = description.last_evaluated_shard_id;
         if last.is_none() || !fresh {

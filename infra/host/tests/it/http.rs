@@ -57,7 +57,12 @@ where
 async fn ask(router: Router, request: Request<Body>) -> (StatusCode, Value) {
     let response = router.oneshot(request).await.expect("infallible");
     let status = response.status();
-    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into());
     (status, body)
@@ -86,7 +91,11 @@ async fn a_route_reaches_its_function_with_payload_format_2() {
     assert_eq!(status, 201);
     assert_eq!(body["route"], "GET /things/{id}");
     assert_eq!(body["id"], "a/b");
-    assert!(body["epoch"].as_u64().is_some_and(|epoch| epoch >= 1_800_000_000_000));
+    assert!(
+        body["epoch"]
+            .as_u64()
+            .is_some_and(|epoch| epoch >= 1_800_000_000_000)
+    );
     let call = invocations(&mut observed, 1).await.remove(0);
     assert_eq!(call.trigger, Trigger::Http("GET /things/{id}".into()));
     assert_eq!((call.verdict, call.status), (Verdict::Succeeded, Some(201)));
@@ -106,11 +115,13 @@ async fn lambda_http_functions_read_the_event_and_answer_it() {
                 "id": request.path_parameters().first("id"),
                 "body": String::from_utf8_lossy(request.body().as_ref()),
             });
-            Ok::<_, lambda_http::Error>(lambda_http::Response::builder()
-                .status(200)
-                .header("content-type", "application/json")
-                .header("set-cookie", "a=1")
-                .body(lambda_http::Body::from(answer.to_string()))?)
+            Ok::<_, lambda_http::Error>(
+                lambda_http::Response::builder()
+                    .status(200)
+                    .header("content-type", "application/json")
+                    .header("set-cookie", "a=1")
+                    .body(lambda_http::Body::from(answer.to_string()))?,
+            )
         };
         let answer = Adapter::from(service_fn(handler))
             .oneshot(LambdaEvent::new(request, context))
@@ -120,14 +131,22 @@ async fn lambda_http_functions_read_the_event_and_answer_it() {
     .await;
     let (status, body) = ask(host.router(), get("/things/a%20b")).await;
     assert_eq!(status, 200);
-    assert_eq!(body, json!({"path": "/things/a%20b", "id": "a b", "body": ""}));
+    assert_eq!(
+        body,
+        json!({"path": "/things/a%20b", "id": "a b", "body": ""})
+    );
     let request = Request::post("/things")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from("answer=accept"))
         .expect("a request");
     let response = host.router().oneshot(request).await.expect("infallible");
     assert_eq!(response.headers()["set-cookie"], "a=1");
-    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
     let body: Value = serde_json::from_slice(&bytes).expect("JSON");
     assert_eq!(body["body"], "answer=accept");
     host.shutdown().await;
@@ -177,7 +196,10 @@ async fn the_gateway_gives_up_after_thirty_seconds_but_the_invocation_goes_on() 
     assert_eq!(status, 503);
     assert_eq!(body, json!({"message": "Service Unavailable"}));
     assert_eq!(begin.elapsed().as_secs(), 30);
-    assert_eq!(invocations(&mut observed, 1).await[0].verdict, Verdict::Succeeded);
+    assert_eq!(
+        invocations(&mut observed, 1).await[0].verdict,
+        Verdict::Succeeded
+    );
     host.shutdown().await;
 }
 

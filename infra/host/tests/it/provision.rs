@@ -85,10 +85,24 @@ async fn a_second_run_finds_everything_and_changes_nothing() {
     let second = provision(&stack(ALL), &sdk, "p-").await.expect("found");
     assert_eq!(first, second);
     let names: Vec<&str> = first.iter().map(|(_, resource)| resource.name()).collect();
-    assert_eq!(names, ["p-Dead", "p-Events.fifo", "p-Journal", "p-Undelivered.fifo", "p-Work"]);
+    assert_eq!(
+        names,
+        [
+            "p-Dead",
+            "p-Events.fifo",
+            "p-Journal",
+            "p-Undelivered.fifo",
+            "p-Work"
+        ]
+    );
     let sns = aws_sdk_sns::Client::new(&sdk);
     let topic = first.get("Events").expect("made").arn();
-    let listed = sns.list_subscriptions_by_topic().topic_arn(topic).send().await.expect("listed");
+    let listed = sns
+        .list_subscriptions_by_topic()
+        .topic_arn(topic)
+        .send()
+        .await
+        .expect("listed");
     assert_eq!(listed.subscriptions().len(), 1);
     publish(&sns, topic, "wanted", "yes").await;
     publish(&sns, topic, "other", "no").await;
@@ -102,7 +116,10 @@ async fn tables_have_their_indexes_stream_and_time_to_live() {
     let engine = engine().await;
     let sdk = engine.sdk_config();
     let made = provision(&stack(ALL), &sdk, "p-").await.expect("created");
-    let Some(Resource::Table { name, stream_arn, .. }) = made.get("Journal") else {
+    let Some(Resource::Table {
+        name, stream_arn, ..
+    }) = made.get("Journal")
+    else {
         panic!("{made:?}");
     };
     assert!(stream_arn.is_some());
@@ -150,8 +167,14 @@ async fn redrive_and_access_policies_point_at_real_arns() {
         .attributes
         .expect("some");
     let redrive: Value = serde_json::from_str(&attributes[&Name::RedrivePolicy]).expect("JSON");
-    assert_eq!(redrive["deadLetterTargetArn"], made.get("Dead").expect("made").arn());
-    assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "10");
+    assert_eq!(
+        redrive["deadLetterTargetArn"],
+        made.get("Dead").expect("made").arn()
+    );
+    assert_eq!(
+        redrive["maxReceiveCount"].to_string().trim_matches('"'),
+        "10"
+    );
     let policy: Value = serde_json::from_str(&attributes[&Name::Policy]).expect("JSON");
     assert_eq!(
         policy["Statement"][0]["Condition"],
@@ -167,26 +190,42 @@ async fn a_changed_template_changes_what_is_there() {
     provision(&stack(ALL), &sdk, "p-").await.expect("created");
     let changed = ALL
         .replace("VisibilityTimeout: 60", "VisibilityTimeout: 90")
-        .replace("FilterPolicy: {type: [wanted]}", "FilterPolicy: {type: [other]}")
+        .replace(
+            "FilterPolicy: {type: [wanted]}",
+            "FilterPolicy: {type: [other]}",
+        )
         .replace("  Work:", "  Renamed:")
         .replace("GetAtt Work.", "GetAtt Renamed.")
         .replace("Ref Work", "Ref Renamed");
-    let made = provision(&stack(&changed), &sdk, "p-").await.expect("changed");
+    let made = provision(&stack(&changed), &sdk, "p-")
+        .await
+        .expect("changed");
     let sns = aws_sdk_sns::Client::new(&sdk);
     let topic = made.get("Events").expect("made").arn();
-    let listed = sns.list_subscriptions_by_topic().topic_arn(topic).send().await.expect("listed");
+    let listed = sns
+        .list_subscriptions_by_topic()
+        .topic_arn(topic)
+        .send()
+        .await
+        .expect("listed");
     let endpoints: Vec<_> = listed
         .subscriptions()
         .iter()
         .filter_map(|subscription| subscription.endpoint())
         .collect();
-    assert_eq!(endpoints, [made.get("Renamed").expect("made").arn()], "the old one is gone");
-    publish(&sns, topic, "other", "now wanted").await;
+    assert_eq!(
+        endpoints,
+        [made.get("Renamed").expect("made").arn()],
+        "the old one is gone"
+    );
+    publish(&sns, topic, "other", "now-wanted").await;
     let renamed = TestQueue::of(&made, &sdk, "Renamed");
-    assert_eq!(renamed.take(1).await, ["now wanted"]);
+    assert_eq!(renamed.take(1).await, ["now-wanted"]);
     // The same queue with another attribute is changed in place.
     let again = changed.replace("VisibilityTimeout: 90", "VisibilityTimeout: 120");
-    provision(&stack(&again), &sdk, "p-").await.expect("changed");
+    provision(&stack(&again), &sdk, "p-")
+        .await
+        .expect("changed");
     let attributes = renamed
         .sqs
         .get_queue_attributes()
@@ -210,7 +249,9 @@ async fn a_key_that_cannot_be_changed_is_an_error_with_its_place() {
         "        - {AttributeName: due_bucket, KeyType: RANGE}",
     );
     let changed = changed.replace("        - {AttributeName: sk, AttributeType: N}\n", "");
-    let error = provision(&stack(&changed), &sdk, "p-").await.expect_err("refused");
+    let error = provision(&stack(&changed), &sdk, "p-")
+        .await
+        .expect_err("refused");
     let HostError::Template(problem) = &error else {
         panic!("{error}");
     };
@@ -223,7 +264,10 @@ async fn an_index_that_the_template_gained_is_added() {
     let engine = engine().await;
     let sdk = engine.sdk_config();
     let without = ALL
-        .replace("        - {AttributeName: due_bucket, AttributeType: S}\n", "")
+        .replace(
+            "        - {AttributeName: due_bucket, AttributeType: S}\n",
+            "",
+        )
         .replace(
             "      GlobalSecondaryIndexes:
         - IndexName: agenda
@@ -231,7 +275,9 @@ async fn an_index_that_the_template_gained_is_added() {
           Projection: {ProjectionType: KEYS_ONLY}\n",
             "",
         );
-    provision(&stack(&without), &sdk, "p-").await.expect("created");
+    provision(&stack(&without), &sdk, "p-")
+        .await
+        .expect("created");
     let made = provision(&stack(ALL), &sdk, "p-").await.expect("changed");
     let table = aws_sdk_dynamodb::Client::new(&sdk)
         .describe_table()

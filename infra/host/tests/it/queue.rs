@@ -42,7 +42,11 @@ const REPORTING: &str = "            FunctionResponseTypes: [ReportBatchItemFail
 async fn with_messages(
     resources: &str,
     messages: &[&str],
-) -> (callboard_engine::Engine, callboard_template::Stack, Resources) {
+) -> (
+    callboard_engine::Engine,
+    callboard_template::Stack,
+    Resources,
+) {
     let engine = engine().await;
     let stack = stack(resources);
     let made = provision(&stack, &engine.sdk_config(), "callboard-")
@@ -81,7 +85,9 @@ async fn only_the_reported_message_comes_again() {
     assert_eq!(calls[0].verdict, Verdict::Partial);
     assert_eq!((calls[0].records, calls[0].failed), (3, 1));
     assert_eq!(calls[1].verdict, Verdict::Succeeded);
-    TestQueue::of(&made, &engine.sdk_config(), "Jobs").becomes_empty().await;
+    TestQueue::of(&made, &engine.sdk_config(), "Jobs")
+        .becomes_empty()
+        .await;
     let all = seen.all();
     assert_eq!(all[0].len(), 3);
     assert_eq!(all[1], ["bad"]);
@@ -152,7 +158,10 @@ async fn a_record_has_lambdas_shape() {
     assert_eq!(record["md5OfBody"], "5d41402abc4b2a76b9719d911017c592");
     assert_eq!(record["eventSource"], "aws:sqs");
     assert_eq!(record["awsRegion"], "us-east-1");
-    assert_eq!(record["eventSourceARN"], made.get("Jobs").expect("made").arn());
+    assert_eq!(
+        record["eventSourceARN"],
+        made.get("Jobs").expect("made").arn()
+    );
     assert_eq!(record["attributes"]["ApproximateReceiveCount"], "1");
     assert!(record["attributes"]["SentTimestamp"].is_string());
     assert!(record["receiptHandle"].is_string());
@@ -161,16 +170,22 @@ async fn a_record_has_lambdas_shape() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_group_has_one_invocation_at_a_time_and_keeps_its_order() {
-    let fifo = jobs("      FifoQueue: true", "            BatchSize: 1\n")
-        .replace("  Dead:\n    Type: AWS::SQS::Queue", "  Dead:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}");
+    let fifo = jobs("      FifoQueue: true", "            BatchSize: 1\n").replace(
+        "  Dead:\n    Type: AWS::SQS::Queue",
+        "  Dead:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}",
+    );
     let engine = engine().await;
     let stack = stack(&fifo);
     let sdk = engine.sdk_config();
-    let made = provision(&stack, &sdk, "callboard-").await.expect("provisioned");
+    let made = provision(&stack, &sdk, "callboard-")
+        .await
+        .expect("provisioned");
     let queue = TestQueue::of(&made, &sdk, "Jobs");
     for number in 0..4 {
         for group in ["x", "y"] {
-            queue.send_to_group(group, &format!("{group}{number}")).await;
+            queue
+                .send_to_group(group, &format!("{group}{number}"))
+                .await;
         }
     }
     /// Order per group, and how many ran at once: of a group, and in all.
@@ -238,7 +253,9 @@ async fn no_more_invocations_run_at_once_than_the_maximum_concurrency() {
         }
     });
     let host = start(stack, &engine, registry).await;
-    TestQueue::of(&made, &engine.sdk_config(), "Jobs").becomes_empty().await;
+    TestQueue::of(&made, &engine.sdk_config(), "Jobs")
+        .becomes_empty()
+        .await;
     assert_eq!(most.load(Ordering::SeqCst), 2);
     assert_eq!(host.totals()["worker"].invocations, 6);
     host.shutdown().await;
@@ -288,7 +305,9 @@ async fn messages_that_no_filter_wants_are_deleted_unseen() {
     let registry = registry({
         let seen = seen.clone();
         move |event: LambdaEvent<Value>| {
-            bodies(&event.payload).into_iter().for_each(|body| seen.push(body));
+            bodies(&event.payload)
+                .into_iter()
+                .for_each(|body| seen.push(body));
             async { Ok(Value::Null) }
         }
     });
@@ -321,7 +340,10 @@ async fn a_shutdown_lets_the_running_invocation_finish_and_deletes_its_message()
     let begin = Instant::now();
     host.shutdown().await;
     assert_eq!(seen.all(), ["begun", "done"]);
-    assert!(begin.elapsed() < Duration::from_secs(5), "no long poll is waited for");
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "no long poll is waited for"
+    );
     let queue = TestQueue::of(&made, &engine.sdk_config(), "Jobs");
     assert_eq!(queue.held().await, 0);
 }
@@ -335,7 +357,9 @@ async fn a_visibility_time_out_below_the_functions_is_refused_as_on_aws() {
         engine.sdk_config(),
         registry(|_| async { Ok(Value::Null) }),
     );
-    let error = callboard_host::Host::start(config).await.expect_err("refused");
+    let error = callboard_host::Host::start(config)
+        .await
+        .expect_err("refused");
     let HostError::Template(problem) = &error else {
         panic!("{error}");
     };
@@ -349,14 +373,16 @@ async fn a_visibility_time_out_below_the_functions_is_refused_as_on_aws() {
 #[tokio::test(start_paused = true)]
 async fn a_binary_that_nobody_knows_is_refused_with_its_place() {
     let engine = engine().await;
-    let config = callboard_host::HostConfig::new(
-        stack(&jobs("", "")),
-        engine.sdk_config(),
-        Registry::new(),
-    );
-    let error = callboard_host::Host::start(config).await.expect_err("refused");
+    let config =
+        callboard_host::HostConfig::new(stack(&jobs("", "")), engine.sdk_config(), Registry::new());
+    let error = callboard_host::Host::start(config)
+        .await
+        .expect_err("refused");
     let text = error.to_string();
-    assert!(text.contains("Resources.Worker.Metadata.BuildProperties.Binary"), "{text}");
+    assert!(
+        text.contains("Resources.Worker.Metadata.BuildProperties.Binary"),
+        "{text}"
+    );
     assert!(text.starts_with("template.yaml:"), "{text}");
 }
 

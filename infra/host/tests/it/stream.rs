@@ -174,17 +174,28 @@ async fn bisect_isolates_a_poison_record_in_a_batch_of_ten() {
     assert_eq!(info["batchSize"], 1);
     assert_eq!(info["startSequenceNumber"], info["endSequenceNumber"]);
     let function_arn = bench_function_arn(&host);
-    assert_eq!(document["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(
+        document["requestContext"]["condition"],
+        "RetryAttemptsExhausted"
+    );
     assert_eq!(document["requestContext"]["functionArn"], function_arn);
     assert_eq!(document["responseContext"]["functionError"], "Unhandled");
     assert_eq!(document["version"], "1.0");
     assert!(!text.contains("item-6"), "metadata only: {text}");
-    assert_eq!(bench.given_up().held().await, 1, "one document, still in flight");
+    assert_eq!(
+        bench.given_up().held().await,
+        1,
+        "one document, still in flight"
+    );
     host.shutdown().await;
 }
 
 fn bench_function_arn(host: &Host) -> String {
-    host.resources().get("Worker").expect("made").arn().to_owned()
+    host.resources()
+        .get("Worker")
+        .expect("made")
+        .arn()
+        .to_owned()
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +261,11 @@ async fn a_record_past_its_age_is_given_up_and_the_shard_goes_on() {
     assert!(waited < Duration::from_secs(120), "{waited:?}");
     let document: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(document["requestContext"]["condition"], "RecordAgeExceeded");
-    assert!(seen.len() > 2, "retried without limit of attempts: {}", seen.len());
+    assert!(
+        seen.len() > 2,
+        "retried without limit of attempts: {}",
+        seen.len()
+    );
     bench.put("young").await;
     until("the next record", || async {
         seen.all().last().is_some_and(|batch| batch == &["young"])
@@ -337,7 +352,10 @@ async fn a_record_has_lambdas_shape_and_arrives_within_milliseconds() {
         json!({"pk": {"S": "a"}, "relay": {"S": "1"}})
     );
     let created = &record["dynamodb"]["ApproximateCreationDateTime"];
-    assert!(created.as_u64().is_some_and(|seconds| seconds >= START_S), "{created}");
+    assert!(
+        created.as_u64().is_some_and(|seconds| seconds >= START_S),
+        "{created}"
+    );
     host.shutdown().await;
 }
 
@@ -351,7 +369,10 @@ async fn a_window_gathers_records() {
     bench.put("b").await;
     let calls = invocations(&mut observed, 1).await;
     assert_eq!(calls[0].records, 2);
-    let at = calls[0].started_at.duration_since(UNIX_EPOCH).expect("after 1970");
+    let at = calls[0]
+        .started_at
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     assert!(at >= Duration::from_secs(START_S + 3), "{at:?}");
     host.shutdown().await;
 }
@@ -418,6 +439,9 @@ async fn parallel_lanes_keep_the_order_of_each_item() {
             .collect();
         assert_eq!(of_item, ["0", "1", "2"]);
     }
-    assert!(host.totals()["worker"].invocations > 1, "more than one lane");
+    assert!(
+        host.totals()["worker"].invocations > 1,
+        "more than one lane"
+    );
     host.shutdown().await;
 }

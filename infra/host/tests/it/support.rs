@@ -2,10 +2,17 @@
 //! functions that record what they get.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use callboard_engine::{Clock, Engine, EngineConfig};
 use callboard_host::{Host, HostConfig, Invocation, Registry, Resource, Resources, Service};
 use callboard_template::{Parameters, Stack};
@@ -134,7 +141,10 @@ where
 }
 
 /// The next `count` invocations.
-pub async fn invocations(observed: &mut Receiver<Arc<Invocation>>, count: usize) -> Vec<Arc<Invocation>> {
+pub async fn invocations(
+    observed: &mut Receiver<Arc<Invocation>>,
+    count: usize,
+) -> Vec<Arc<Invocation>> {
     let mut found = Vec::new();
     for position in 0..count {
         let next = tokio::time::timeout(PATIENCE, observed.recv())
@@ -253,4 +263,50 @@ pub fn failures(ids: impl IntoIterator<Item = String>) -> Value {
         .map(|id| json!({ "itemIdentifier": id }))
         .collect();
     json!({ "batchItemFailures": items })
+}
+
+/// Counts requests on their way to another client.
+#[derive(Debug, Clone)]
+pub struct Counting {
+    inner: SharedHttpClient,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Counting {
+    pub fn new(inner: SharedHttpClient) -> Self {
+        Counting {
+            inner,
+            requests: Arc::default(),
+        }
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl HttpClient for Counting {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(CountingConnector {
+            inner: self.inner.http_connector(settings, components),
+            requests: self.requests.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct CountingConnector {
+    inner: SharedHttpConnector,
+    requests: Arc<AtomicUsize>,
+}
+
+impl HttpConnector for CountingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        self.inner.call(request)
+    }
 }

@@ -3,11 +3,17 @@
 
 use std::convert::Infallible;
 
-use callboard_host::{Host, HostConfig, HostError, Registry, Service};
+use callboard_host::{Host, HostConfig, HostError, Registry, Resource, Service};
+use callboard_template::{Parameters, Stack};
 use lambda_runtime::LambdaEvent;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tower::ServiceExt;
 
-use crate::support::{Seen, TestQueue, bodies, engine, registry, stack, start, until};
+use crate::support::{
+    Counting, Seen, TestQueue, bodies, engine, named, registry, stack, start, until,
+};
 
 const FLOW: &str = "  Events:
     Type: AWS::SNS::Topic
@@ -73,7 +79,11 @@ fn noting(seen: &Seen<(String, String)>) -> Registry {
     let seen = seen.clone();
     Registry::new().with("worker", move |vars, _sdk| {
         let seen = seen.clone();
-        let queue = vars["QUEUE_URL"].rsplit('/').next().unwrap_or_default().to_owned();
+        let queue = vars["QUEUE_URL"]
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         async move {
             Ok::<_, Infallible>(Service::new(tower::service_fn(
                 move |event: LambdaEvent<Value>| {
@@ -94,7 +104,12 @@ async fn a_renamed_queue_and_an_added_consumer_are_followed_without_a_change_of_
     let seen = Seen::new();
     let host = start(stack(FLOW), &engine, noting(&seen)).await;
     let sns = aws_sdk_sns::Client::new(&sdk);
-    let topic = host.resources().get("Events").expect("made").arn().to_owned();
+    let topic = host
+        .resources()
+        .get("Events")
+        .expect("made")
+        .arn()
+        .to_owned();
     let publish = |body: &'static str| sns.publish().topic_arn(&topic).message(body).send();
     publish("one").await.expect("published");
     until("the first", || async { seen.len() == 1 }).await;
@@ -119,12 +134,20 @@ async fn a_renamed_queue_and_an_added_consumer_are_followed_without_a_change_of_
 #[tokio::test(start_paused = true)]
 async fn environments_hold_real_names_urls_and_arns() {
     let engine = engine().await;
-    let host = start(stack(FLOW), &engine, registry(|_| async { Ok(Value::Null) })).await;
+    let host = start(
+        stack(FLOW),
+        &engine,
+        registry(|_| async { Ok(Value::Null) }),
+    )
+    .await;
     let vars = host.environment("Worker").expect("an environment");
     let resources = host.resources();
     let queue = TestQueue::of(resources, &engine.sdk_config(), "Inbox");
     assert_eq!(vars["QUEUE_URL"], queue.url);
-    assert_eq!(vars["TOPIC_ARN"], resources.get("Events").expect("made").arn());
+    assert_eq!(
+        vars["TOPIC_ARN"],
+        resources.get("Events").expect("made").arn()
+    );
     assert_eq!(vars["BOTH"], "callboard-Inbox of us-east-1");
     assert_eq!(vars["AWS_REGION"], "us-east-1");
     host.shutdown().await;
@@ -140,7 +163,10 @@ async fn a_function_that_does_not_start_stops_the_host_with_its_name() {
     let error = Host::start(config).await.expect_err("refused");
     assert!(matches!(error, HostError::Build { .. }));
     let text = error.to_string();
-    assert!(text.contains("worker") && text.contains("the setting X"), "{text}");
+    assert!(
+        text.contains("worker") && text.contains("the setting X"),
+        "{text}"
+    );
 
     let panicking = Registry::new().with("worker", |_vars, _sdk| async {
         if true {
@@ -151,4 +177,88 @@ async fn a_function_that_does_not_start_stops_the_host_with_its_name() {
     let config = HostConfig::new(stack(FLOW), engine.sdk_config(), panicking);
     let error = Host::start(config).await.expect_err("refused");
     assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+/// The template that AWS gets.
+fn house() -> Stack {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+    let text = std::fs::read_to_string(path).expect("the template");
+    callboard_template::load("template.yaml", &text, &Parameters::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Every function of the house as one that does nothing.
+fn doing_nothing() -> Registry {
+    let names: Vec<String> = Registry::standard().names().map(str::to_owned).collect();
+    names.iter().fold(Registry::new(), |registry, name| {
+        named(registry, name, |_| async { Ok(json!({})) })
+    })
+}
+
+#[test]
+fn the_standard_registry_has_every_binary_of_the_template_and_no_other() {
+    let stack = house();
+    let wanted: BTreeSet<&str> = stack
+        .functions
+        .iter()
+        .map(|function| function.binary.as_str())
+        .collect();
+    let registry = Registry::standard();
+    assert_eq!(registry.names().collect::<BTreeSet<_>>(), wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_houses_template_is_served_whole_and_again_after_a_restart() {
+    let engine = engine().await;
+    let first = start(house(), &engine, doing_nothing()).await;
+    let resources = first.resources().clone();
+    first.shutdown().await;
+    let host = start(house(), &engine, doing_nothing()).await;
+    assert_eq!(host.resources(), &resources);
+    for queue in &house().queues {
+        assert!(matches!(
+            resources.get(&queue.logical_id),
+            Some(Resource::Queue { .. })
+        ));
+    }
+    for function in &house().functions {
+        let vars = host
+            .environment(&function.logical_id)
+            .expect("an environment");
+        assert_eq!(vars["FUNCTION_NAME"], function.binary);
+    }
+    let api = house().http_api.expect("an API");
+    assert!(!api.routes.is_empty());
+    for route in api.routes {
+        let path = route.path.replace(['{', '}'], "");
+        let request = axum::http::Request::builder()
+            .method(route.method.as_str())
+            .uri(path)
+            .body(axum::body::Body::empty())
+            .expect("a request");
+        let response = host.router().oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), 200, "{} {}", route.method, route.path);
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_hour_costs_a_request_every_other_second() {
+    let engine = engine().await;
+    let counting = Counting::new(engine.http_client());
+    let sdk = engine
+        .sdk_config()
+        .to_builder()
+        .http_client(counting.clone())
+        .build();
+    let host = Host::start(HostConfig::new(house(), sdk, doing_nothing()))
+        .await
+        .expect("started");
+    let before = counting.requests();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let requests = counting.requests() - before;
+    // One long poll of 20 s for each of six queues and the stream, and a look at its shards
+    // each minute: 7 × 180 + 60.
+    assert!((1_200..=1_400).contains(&requests), "{requests} requests");
+    host.shutdown().await;
 }
