@@ -1,0 +1,4 @@
+//! The clock against the embedded engine's queues, in process and on virtual time.
+
+mod reminders;
+mod world;

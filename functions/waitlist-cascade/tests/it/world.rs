@@ -1,0 +1,393 @@
+//! A waitlist in the engine: its tables, its queue, and what happened on it so far.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use callboard_contracts::stream::Fold;
+use callboard_contracts::view::{
+    self, SlotView, candidate_sort_key, candidates_key, open_slots_key,
+};
+use callboard_contracts::waitlist::{EntryJoined, SlotReleased, Urgency};
+use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp, WaitlistId};
+use callboard_domain::waitlist::{Entry, Slot, SlotStatus, Timing};
+use callboard_engine::{Engine, EngineConfig};
+use callboard_runtime::clock::Clock;
+use callboard_runtime::function::Service;
+use callboard_runtime::journal::{Journal, Loaded};
+use callboard_runtime::settings::Vars;
+use callboard_runtime::table::{self, Table};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use tower::ServiceExt;
+use waitlist_cascade::advance::Deps;
+use waitlist_cascade::look_up::Views;
+
+use crate::world::interleave::interleaved;
+
+mod interleave;
+
+/// When every story begins.
+pub const START: &str = "2026-03-02T09:00:00.000Z";
+/// When `slot-0900` is released, as the samples have it.
+pub const RELEASED: &str = "2026-03-02T10:00:00.000Z";
+pub const WAITLIST: &str = "w-physio";
+
+/// Rounds of delivery before a test gives up; a FIFO group of four poison records takes four.
+const ROUNDS_MAX: usize = 12;
+
+pub struct World {
+    pub sdk: SdkConfig,
+    pub clock: Clock,
+    pub journal: Journal,
+    pub vars: Vars,
+    views: Table,
+    sqs: aws_sdk_sqs::Client,
+    service: Service,
+    _engine: Engine,
+}
+
+pub fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub fn entry(id: &str) -> EntryId {
+    EntryId::parse(id).expect("an id")
+}
+
+pub fn slot(id: &str) -> SlotId {
+    SlotId::parse(id).expect("an id")
+}
+
+pub fn waitlist() -> WaitlistId {
+    WaitlistId::parse(WAITLIST).expect("an id")
+}
+
+pub fn cause() -> Cause {
+    Cause {
+        causation_id: "test".to_owned(),
+        correlation_id: "test".to_owned(),
+        hash: "test".to_owned(),
+        traceparent: None,
+    }
+}
+
+/// One of this function's samples.
+pub fn sample(case: &str) -> Value {
+    let path = format!(
+        "{}/../../events/samples/waitlist-cascade/{case}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(path).expect("a sample");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The same records, each twice, the last first.
+pub fn twice_and_backwards(event: &Value) -> Value {
+    let records = event["Records"].as_array().expect("records");
+    let copies = records.iter().map(|record| {
+        let mut copy = record.clone();
+        let id = record["messageId"].as_str().expect("an id");
+        copy["messageId"] = Value::from(format!("{id}-again"));
+        copy
+    });
+    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
+    all.reverse();
+    serde_json::json!({ "Records": all })
+}
+
+impl World {
+    /// An empty waitlist at [`START`].
+    pub async fn new() -> Self {
+        let base = u64::try_from(time(START).as_millis()).expect("after 1970");
+        let engine = Engine::open(EngineConfig {
+            clock: callboard_engine::Clock::tokio(
+                SystemTime::UNIX_EPOCH + Duration::from_millis(base),
+            ),
+            ..EngineConfig::default()
+        })
+        .await
+        .expect("an engine");
+        let sdk = interleaved(&engine);
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+        create_table(&dynamodb, "journal", ScalarAttributeType::N).await;
+        create_table(&dynamodb, "views", ScalarAttributeType::S).await;
+        let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let queue_url = create_queue(&sqs, "waitlist-cascade.fifo").await;
+        let dlq_url = create_queue(&sqs, "waitlist-cascade-dlq.fifo").await;
+        let vars = [
+            ("JOURNAL_TABLE", "journal"),
+            ("VIEWS_TABLE", "views"),
+            ("QUEUE_URL", &queue_url),
+            ("DLQ_URL", &dlq_url),
+            ("FUNCTION_NAME", "waitlist-cascade"),
+            ("HOLD_GRACE_SECONDS", "5"),
+            ("SECOND_LOOK_SECONDS", "30"),
+        ];
+        let vars: Vars = vars
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Self {
+            service: waitlist_cascade::build(&vars, &sdk).await.expect("built"),
+            clock: Clock::from_sdk(&sdk),
+            journal: Journal::new(dynamodb, "journal"),
+            views: Table::new(&sdk, "views"),
+            vars,
+            sqs,
+            sdk,
+            _engine: engine,
+        }
+    }
+
+    /// Ada, Ben and Cid wait since a minute after another; `slot-0900` is released at ten.
+    pub async fn with_three_waiting() -> Self {
+        let world = Self::new().await;
+        for (minute, id) in ["entry-ada", "entry-ben", "entry-cid"].iter().enumerate() {
+            world
+                .go_to(&format!("2026-03-02T09:0{}:00.000Z", minute + 1))
+                .await;
+            world.join(id, Urgency::Routine).await;
+        }
+        world.go_to(RELEASED).await;
+        world.release("slot-0900").await;
+        world
+    }
+
+    pub fn deps(&self) -> Deps {
+        Deps {
+            journal: self.journal.clone(),
+            views: Views::new(self.views.clone()),
+            timing: Timing::default(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Lets time pass until `moment`.
+    pub async fn go_to(&self, moment: &str) {
+        tokio::time::advance(time(moment).since(self.clock.now())).await;
+    }
+
+    /// Joins, and shows it in the views.
+    pub async fn join(&self, id: &str, urgency: Urgency) {
+        self.join_unseen(id, urgency).await;
+        self.show_candidate(id, urgency, None).await;
+    }
+
+    /// Joins; the projector has not seen it yet.
+    pub async fn join_unseen(&self, id: &str, urgency: Urgency) {
+        let loaded = self.entry(id).await;
+        let joined = EntryJoined {
+            waitlist_id: waitlist(),
+            entry_id: entry(id),
+            recipient_id: format!("usr-{id}").parse().expect("an id"),
+            service: "physio".to_owned(),
+            urgency,
+        };
+        self.commit(&loaded, [joined]).await;
+    }
+
+    /// The candidate's row, as the projector writes it.
+    pub async fn show_candidate(&self, id: &str, urgency: Urgency, busy: Option<Timestamp>) {
+        let loaded = self.entry(id).await;
+        let joined_at = loaded.state.facts.expect("joined").joined_at;
+        let doc = view::Candidate {
+            entry_id: entry(id),
+            joined_at,
+            urgency,
+            offered_until: busy,
+        };
+        let pk = candidates_key(&waitlist(), "physio", urgency);
+        let sk = candidate_sort_key(joined_at, &entry(id));
+        let doc = serde_json::to_string(&doc).expect("JSON");
+        self.row(&pk, &sk, &doc).await;
+    }
+
+    async fn row(&self, pk: &str, sk: &str, doc: &str) {
+        let mut item = table::key(pk, sk);
+        item.insert("doc".to_owned(), table::string(doc));
+        item.insert(
+            "as_of".to_owned(),
+            table::integer(self.clock.now().as_millis()),
+        );
+        let put = self.views.put(item, None);
+        self.views.write_all(vec![put]).await.expect("written");
+    }
+
+    pub async fn release(&self, id: &str) {
+        let loaded = self.slot(id).await;
+        let released = SlotReleased {
+            waitlist_id: waitlist(),
+            slot_id: slot(id),
+            slot_version: loaded.state.version() + 1,
+            service: "physio".to_owned(),
+            starts_at: time("2026-03-02T15:00:00.000Z"),
+            ends_at: time("2026-03-02T15:30:00.000Z"),
+            offer_window_seconds: 1_800,
+        };
+        self.commit(&loaded, [released]).await;
+    }
+
+    /// The row of an open slot, as the projector writes it.
+    pub async fn show_open(&self, id: &str) {
+        let facts = self.slot(id).await.state.facts.expect("released");
+        let doc = SlotView {
+            slot_id: slot(id),
+            waitlist_id: waitlist(),
+            state: "open".to_owned(),
+            slot_version: facts.version,
+            service: facts.service,
+            starts_at: facts.starts_at,
+            ends_at: facts.ends_at,
+            entry_id: None,
+            offer_id: None,
+            expires_at: None,
+            offers: 0,
+        };
+        let doc = serde_json::to_string(&doc).expect("JSON");
+        let pk = open_slots_key(&waitlist(), "physio");
+        self.row(&pk, &format!("slot#{id}"), &doc).await;
+    }
+
+    pub async fn commit<S: Fold, E: Into<S::Event>>(
+        &self,
+        loaded: &Loaded<S>,
+        events: impl IntoIterator<Item = E>,
+    ) {
+        let commit = loaded.next(&cause(), self.clock.now()).events(events);
+        let commit = commit.build().expect("a commit");
+        self.journal.append(commit).await.expect("appended");
+    }
+
+    pub async fn slot(&self, id: &str) -> Loaded<Slot> {
+        let stream = StreamId::slot(&slot(id));
+        self.journal.load(&stream).await.expect("loaded")
+    }
+
+    pub async fn entry(&self, id: &str) -> Loaded<Entry> {
+        let stream = StreamId::entry(&entry(id));
+        self.journal.load(&stream).await.expect("loaded")
+    }
+
+    /// Who the slot is held for.
+    pub async fn holder(&self, id: &str) -> Option<String> {
+        match self.slot(id).await.state.status {
+            SlotStatus::Held { entry_id, .. } => Some(entry_id.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The event types of a stream, commit by commit.
+    pub async fn history(&self, stream: &str) -> Vec<Vec<String>> {
+        let stream = StreamId::try_from(stream.to_owned()).expect("a stream");
+        let commits = self.journal.read(&stream, 1).await.expect("read");
+        let short = |event_type: &str| {
+            let name = event_type.rsplit('.').nth(1).expect("a name");
+            name.to_owned()
+        };
+        let commits = commits.iter().map(|commit| {
+            let events = commit.events.iter();
+            events.map(|event| short(&event.event_type)).collect()
+        });
+        commits.collect()
+    }
+
+    /// One invocation; gives the ids that come back.
+    pub async fn invoke(&self, event: &Value) -> Vec<String> {
+        let event = LambdaEvent::new(event.clone(), Context::default());
+        let answer = self.service.clone().oneshot(event).await.expect("answer");
+        let failures = answer["batchItemFailures"].as_array().expect("a list");
+        let id = |failure: &Value| failure["itemIdentifier"].as_str().expect("id").to_owned();
+        failures.iter().map(id).collect()
+    }
+
+    /// Invokes with what came back, again and again, until nothing does.
+    pub async fn deliver(&self, event: &Value) {
+        let mut records = event["Records"].as_array().expect("records").clone();
+        for _ in 0..ROUNDS_MAX {
+            let back = self
+                .invoke(&serde_json::json!({ "Records": records }))
+                .await;
+            let is_back = |record: &Value| back.iter().any(|id| record["messageId"] == **id);
+            records.retain(is_back);
+            if records.is_empty() {
+                return;
+            }
+        }
+        panic!("{} records never ended", records.len());
+    }
+
+    /// Reason and body of every dead letter.
+    pub async fn dead_letters(&self) -> Vec<(String, String)> {
+        let mut letters = Vec::new();
+        loop {
+            let received = self
+                .sqs
+                .receive_message()
+                .queue_url(&self.vars["DLQ_URL"])
+                .max_number_of_messages(10)
+                .message_attribute_names("All")
+                .send()
+                .await
+                .expect("received")
+                .messages
+                .unwrap_or_default();
+            if received.is_empty() {
+                return letters;
+            }
+            for message in received {
+                let attributes = message.message_attributes.unwrap_or_default();
+                let reason = attributes["callboard-reason"].string_value.clone();
+                letters.push((reason.expect("a reason"), message.body.expect("a body")));
+                self.sqs
+                    .delete_message()
+                    .queue_url(&self.vars["DLQ_URL"])
+                    .receipt_handle(message.receipt_handle.expect("a handle"))
+                    .send()
+                    .await
+                    .expect("deleted");
+            }
+        }
+    }
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .expect("complete")
+    };
+    let attribute = |name: &str, kind| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(kind)
+            .build()
+            .expect("complete")
+    };
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
+        .attribute_definitions(attribute("sk", sort))
+        .send()
+        .await
+        .expect("created");
+}
+
+async fn create_queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
+    let created = client
+        .create_queue()
+        .queue_name(name)
+        .attributes(QueueAttributeName::FifoQueue, "true")
+        .attributes(QueueAttributeName::ContentBasedDeduplication, "true")
+        .send()
+        .await;
+    created.expect("created").queue_url.expect("a URL")
+}

@@ -1,0 +1,156 @@
+//! The use case itself: which rows stand there for what happened.
+
+use std::time::Duration;
+
+use callboard_contracts::waitlist::{EntryEvent, EntryLeft};
+use waitlist_projector::projection::{self, Outcome};
+
+use crate::world::{World, declined, held, joined, offered, released, stream, time, withdrawn};
+
+const SLOT: &str = "slot#slot-0900";
+const ENTRY: &str = "entry#entry-ada";
+
+async fn project(world: &World, id: &str) -> Outcome {
+    let outcome = projection::run(&world.deps, &stream(id), None).await;
+    outcome.expect("projected")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_stands_among_the_open_ones_only_while_it_is_open() {
+    let world = World::new().await;
+    let open = "open#w-physio#physio slot#slot-0900".to_owned();
+    world.slot([released(1, "physio")]).await;
+    assert_eq!(project(&world, SLOT).await, Outcome::Written { applied: 1 });
+    assert!(world.keys().await.contains(&open));
+    world.slot([held("entry-ada", "offer-1")]).await;
+    project(&world, SLOT).await;
+    assert!(!world.keys().await.contains(&open));
+    world.slot([declined("offer-1")]).await;
+    project(&world, SLOT).await;
+    let rows = world.rows().await;
+    assert_eq!(rows[&open].0["offers"], 1);
+    assert_eq!(rows["waitlist#w-physio slot#slot-0900"].0["state"], "open");
+    world.slot([withdrawn()]).await;
+    project(&world, SLOT).await;
+    assert_eq!(
+        world.keys().await,
+        ["slot#slot-0900 view", "waitlist#w-physio slot#slot-0900"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_comes_back_with_another_service_leaves_no_row_behind() {
+    let world = World::new().await;
+    world.slot([released(1, "physio")]).await;
+    project(&world, SLOT).await;
+    // The projector sees neither the withdrawal nor the release alone.
+    world.slot([withdrawn()]).await;
+    world.slot([released(2, "massage")]).await;
+    project(&world, SLOT).await;
+    let keys = world.keys().await;
+    assert!(keys.contains(&"open#w-physio#massage slot#slot-0900".to_owned()));
+    assert!(
+        !keys
+            .iter()
+            .any(|key| key.starts_with("open#w-physio#physio"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_stands_in_its_class_while_waiting_or_offered() {
+    let world = World::new().await;
+    let row = "candidates#w-physio#physio#soon 1772445600000#entry-ada";
+    world.entry([joined()]).await;
+    project(&world, ENTRY).await;
+    assert_eq!(world.rows().await[row].0.get("offeredUntil"), None);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    world.entry([offered()]).await;
+    project(&world, ENTRY).await;
+    let rows = world.rows().await;
+    assert_eq!(rows[row].0["offeredUntil"], "2026-03-02T10:30:00.000Z");
+    let at = time("2026-03-02T10:01:00.000Z").as_millis();
+    assert_eq!((rows[row].1, rows[row].2), (2, at));
+    let left = EntryLeft {
+        waitlist_id: "w-physio".parse().expect("an id"),
+        entry_id: "entry-ada".parse().expect("an id"),
+    };
+    world.entry([EntryEvent::from(left)]).await;
+    project(&world, ENTRY).await;
+    let rows = world.rows().await;
+    assert!(!rows.contains_key(row));
+    assert_eq!(rows["entry#entry-ada view"].0["state"], "left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_that_have_seen_the_tail_are_not_written_again() {
+    let world = World::with_an_offer().await;
+    assert_eq!(project(&world, SLOT).await, Outcome::Written { applied: 2 });
+    let up_to_date = Outcome::UpToDate { applied: 2 };
+    assert_eq!(project(&world, SLOT).await, up_to_date);
+    let told = projection::run(&world.deps, &stream(SLOT), Some(1)).await;
+    assert_eq!(told.expect("projected"), up_to_date);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_projectors_at_once_leave_the_newest_view() {
+    let world = World::with_an_offer().await;
+    let (one, two) = tokio::join!(project(&world, ENTRY), project(&world, ENTRY));
+    let newest = [
+        Outcome::Written { applied: 2 },
+        Outcome::UpToDate { applied: 2 },
+    ];
+    assert!(
+        newest.contains(&one) && newest.contains(&two),
+        "{one:?} {two:?}"
+    );
+    assert_eq!(world.rows().await["entry#entry-ada view"].1, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_rebuilt_from_the_journal_is_the_one_that_was_there() {
+    let world = World::with_an_offer().await;
+    project(&world, SLOT).await;
+    project(&world, ENTRY).await;
+    let before = world.rows().await;
+    let views = &world.deps.views;
+    let keys = before
+        .keys()
+        .map(|key| key.split_once(' ').expect("two parts"));
+    let removes = keys.map(|(pk, sk)| views.remove(pk, sk)).collect();
+    views.write_all(removes).await.expect("removed");
+    assert!(world.rows().await.is_empty());
+    project(&world, ENTRY).await;
+    project(&world, SLOT).await;
+    assert_eq!(world.rows().await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_view_names_more_of_a_person_than_an_id() {
+    let world = World::with_an_offer().await;
+    project(&world, SLOT).await;
+    project(&world, ENTRY).await;
+    for (key, (doc, ..)) in world.rows().await {
+        let members = doc.as_object().expect("an object").keys();
+        let known = [
+            "slotId",
+            "waitlistId",
+            "state",
+            "slotVersion",
+            "service",
+            "startsAt",
+            "endsAt",
+            "entryId",
+            "offerId",
+            "expiresAt",
+            "offers",
+            "recipientId",
+            "urgency",
+            "joinedAt",
+            "skips",
+            "offeredUntil",
+        ];
+        for member in members {
+            assert!(known.contains(&member.as_str()), "{key}: {member}");
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! A journal with streams in it, the table of views, and the function between them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use callboard_contracts::waitlist::{
+    EntryEvent, EntryJoined, HoldEnd, HoldReleased, OfferMade, SlotEvent, SlotHeld, SlotReleased,
+    SlotWithdrawn, Urgency,
+};
+use callboard_contracts::{Cause, DomainEvent, Fold, StreamId, Timestamp};
+use callboard_domain::waitlist::{Entry, Slot};
+use callboard_engine::{Engine, EngineConfig};
+use callboard_runtime::clock::Clock;
+use callboard_runtime::function::Service;
+use callboard_runtime::journal::Journal;
+use callboard_runtime::settings::Vars;
+use callboard_runtime::table::{self, Table};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use waitlist_projector::projection::Deps;
+
+/// When every story begins.
+pub const START: &str = "2026-03-02T10:00:00.000Z";
+
+pub struct World {
+    pub sdk: SdkConfig,
+    pub vars: Vars,
+    pub clock: Clock,
+    pub deps: Deps,
+    sqs: aws_sdk_sqs::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
+    service: Service,
+    _engine: Engine,
+}
+
+pub fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub fn stream(text: &str) -> StreamId {
+    StreamId::try_from(text.to_owned()).expect("a stream")
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("an id")
+}
+
+/// One of this function's samples.
+pub fn sample(case: &str) -> Value {
+    let path = format!(
+        "{}/../../events/samples/waitlist-projector/{case}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(path).expect("a sample");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The same records, each twice, the last first.
+pub fn twice_and_backwards(event: &Value) -> Value {
+    let records = event["Records"].as_array().expect("records");
+    let copies = records.iter().map(|record| {
+        let mut copy = record.clone();
+        let id = record["messageId"].as_str().expect("an id");
+        copy["messageId"] = Value::from(format!("{id}-again"));
+        copy
+    });
+    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
+    all.reverse();
+    json!({ "Records": all })
+}
+
+pub fn released(version: u32, service: &str) -> SlotEvent {
+    SlotReleased {
+        waitlist_id: id("w-physio"),
+        slot_id: id("slot-0900"),
+        slot_version: version,
+        service: service.to_owned(),
+        starts_at: time("2026-03-02T15:00:00.000Z"),
+        ends_at: time("2026-03-02T15:30:00.000Z"),
+        offer_window_seconds: 1_800,
+    }
+    .into()
+}
+
+pub fn held(entry: &str, offer: &str) -> SlotEvent {
+    SlotHeld {
+        waitlist_id: id("w-physio"),
+        slot_id: id("slot-0900"),
+        slot_version: 1,
+        offer_id: id(offer),
+        entry_id: id(entry),
+        expires_at: time("2026-03-02T10:30:00.000Z"),
+        as_of: None,
+    }
+    .into()
+}
+
+pub fn declined(offer: &str) -> SlotEvent {
+    HoldReleased {
+        waitlist_id: id("w-physio"),
+        slot_id: id("slot-0900"),
+        slot_version: 1,
+        offer_id: id(offer),
+        reason: HoldEnd::Declined,
+    }
+    .into()
+}
+
+pub fn withdrawn() -> SlotEvent {
+    SlotWithdrawn {
+        waitlist_id: id("w-physio"),
+        slot_id: id("slot-0900"),
+        slot_version: 1,
+    }
+    .into()
+}
+
+pub fn joined() -> EntryEvent {
+    EntryJoined {
+        waitlist_id: id("w-physio"),
+        entry_id: id("entry-ada"),
+        recipient_id: id("usr-ada"),
+        service: "physio".to_owned(),
+        urgency: Urgency::Soon,
+    }
+    .into()
+}
+
+pub fn offered() -> EntryEvent {
+    OfferMade {
+        waitlist_id: id("w-physio"),
+        entry_id: id("entry-ada"),
+        recipient_id: id("usr-ada"),
+        offer_id: id("offer-1"),
+        slot_id: id("slot-0900"),
+        slot_version: 1,
+        service: "physio".to_owned(),
+        starts_at: time("2026-03-02T15:00:00.000Z"),
+        ends_at: time("2026-03-02T15:30:00.000Z"),
+        expires_at: time("2026-03-02T10:30:00.000Z"),
+    }
+    .into()
+}
+
+impl World {
+    /// An empty journal and no views.
+    pub async fn new() -> Self {
+        let base = u64::try_from(time(START).as_millis()).expect("after 1970");
+        let engine = Engine::open(EngineConfig {
+            clock: callboard_engine::Clock::tokio(
+                SystemTime::UNIX_EPOCH + Duration::from_millis(base),
+            ),
+            ..EngineConfig::default()
+        })
+        .await
+        .expect("an engine");
+        let sdk = engine.sdk_config();
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+        create_table(&dynamodb, "journal", ScalarAttributeType::N).await;
+        create_table(&dynamodb, "views", ScalarAttributeType::S).await;
+        let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let vars = [
+            ("JOURNAL_TABLE", "journal".to_owned()),
+            ("VIEWS_TABLE", "views".to_owned()),
+            ("QUEUE_URL", queue(&sqs, "waitlist-projector").await),
+            ("DLQ_URL", queue(&sqs, "waitlist-projector-dlq").await),
+            ("FUNCTION_NAME", "waitlist-projector".to_owned()),
+        ];
+        let vars: Vars = vars.map(|(name, value)| (name.to_owned(), value)).into();
+        let deps = Deps {
+            journal: Journal::new(dynamodb.clone(), "journal"),
+            views: Table::new(&sdk, "views"),
+        };
+        Self {
+            service: waitlist_projector::build(&vars, &sdk).await.expect("built"),
+            clock: Clock::from_sdk(&sdk),
+            deps,
+            sdk,
+            vars,
+            sqs,
+            dynamodb,
+            _engine: engine,
+        }
+    }
+
+    /// Ada waits, and `slot-0900` is released and offered to her.
+    pub async fn with_an_offer() -> Self {
+        let world = Self::new().await;
+        world.entry([joined()]).await;
+        world.slot([released(1, "physio")]).await;
+        world.slot([held("entry-ada", "offer-1")]).await;
+        world.entry([offered()]).await;
+        world
+    }
+
+    /// One commit to `slot-0900`.
+    pub async fn slot(&self, events: impl IntoIterator<Item = SlotEvent>) {
+        self.commit::<Slot>("slot#slot-0900", events).await;
+    }
+
+    /// One commit to `entry-ada`.
+    pub async fn entry(&self, events: impl IntoIterator<Item = EntryEvent>) {
+        self.commit::<Entry>("entry#entry-ada", events).await;
+    }
+
+    async fn commit<S: Fold>(&self, id: &str, events: impl IntoIterator<Item = S::Event>)
+    where
+        S::Event: DomainEvent,
+    {
+        let cause = Cause {
+            causation_id: "test".to_owned(),
+            correlation_id: "test".to_owned(),
+            hash: "test".to_owned(),
+            traceparent: None,
+        };
+        let loaded = self
+            .deps
+            .journal
+            .load::<S>(&stream(id))
+            .await
+            .expect("loaded");
+        let commit = loaded.next(&cause, self.clock.now()).events(events);
+        let commit = commit.build().expect("a commit");
+        self.deps.journal.append(commit).await.expect("appended");
+    }
+
+    /// One invocation; gives the number of records that come back.
+    pub async fn invoke(&self, event: &Value) -> usize {
+        let event = LambdaEvent::new(event.clone(), Context::default());
+        let answer = self.service.clone().oneshot(event).await.expect("answer");
+        answer["batchItemFailures"]
+            .as_array()
+            .expect("a list")
+            .len()
+    }
+
+    /// Everything in the table: `pk sk` → document, with what it has seen.
+    pub async fn rows(&self) -> BTreeMap<String, (Value, u64, i64)> {
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name("views")
+            .consistent_read(true);
+        let items = scan
+            .send()
+            .await
+            .expect("scanned")
+            .items
+            .unwrap_or_default();
+        let row = |item: table::Item| {
+            let text = |name| table::text(&item, name).expect("text").to_owned();
+            let doc = serde_json::from_str(&text("doc")).expect("JSON");
+            let applied = table::number(&item, "applied").expect("a number");
+            let as_of = table::number(&item, "as_of").expect("a number");
+            (
+                format!("{} {}", text("pk"), text("sk")),
+                (doc, applied, as_of),
+            )
+        };
+        items.into_iter().map(row).collect()
+    }
+
+    /// The keys of everything in the table.
+    pub async fn keys(&self) -> Vec<String> {
+        self.rows().await.into_keys().collect()
+    }
+
+    /// The reasons of the dead letters, sorted.
+    pub async fn dead_letters(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        loop {
+            let received = self
+                .sqs
+                .receive_message()
+                .queue_url(&self.vars["DLQ_URL"])
+                .max_number_of_messages(10)
+                .message_attribute_names("All")
+                .send()
+                .await;
+            let messages = received.expect("received").messages.unwrap_or_default();
+            if messages.is_empty() {
+                reasons.sort();
+                return reasons;
+            }
+            for message in messages {
+                let attributes = message.message_attributes.unwrap_or_default();
+                let reason = attributes["callboard-reason"].string_value.clone();
+                reasons.push(reason.expect("a reason"));
+            }
+        }
+    }
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .expect("complete")
+    };
+    let attribute = |name: &str, kind| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(kind)
+            .build()
+            .expect("complete")
+    };
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
+        .attribute_definitions(attribute("sk", sort))
+        .send()
+        .await
+        .expect("created");
+}
+
+async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
+    let created = client.create_queue().queue_name(name).send().await;
+    created.expect("created").queue_url.expect("a URL")
+}
