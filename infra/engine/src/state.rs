@@ -5,17 +5,23 @@ use rusqlite::Connection;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Files up to this size (bytes) are checked page by page when opened; larger ones only by their
 /// header and schema, so that a start stays well under 0.2 s.
 const CHECKED_FILE_MAX: u64 = 8 * 1024 * 1024;
+
+/// How often, and how far apart, a lock that is held is tried: a fifth of a second in all, so that a
+/// person is told at once and a dying process may finish.
+const LOCK_TRIES: usize = 10;
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// An opened place for state. Holds the directory's lock until dropped; the system gives the lock
 /// back when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct Place {
     directory: Option<PathBuf>,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Place {
@@ -23,7 +29,7 @@ impl Place {
         let State::Directory(directory) = state else {
             return Ok(Place {
                 directory: None,
-                _lock: None,
+                lock: None,
             });
         };
         let unwritable = |source| EngineError::Unwritable {
@@ -38,20 +44,16 @@ impl Place {
             .write(true)
             .open(directory.join("engine.lock"))
             .map_err(unwritable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(EngineError::InUse {
-                    path: directory.clone(),
-                    pid: holder(&mut lock),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(unwritable(source)),
+        if !acquire(&lock).map_err(unwritable)? {
+            return Err(EngineError::InUse {
+                path: directory.clone(),
+                pid: holder(&mut lock),
+            });
         }
         record_holder(&mut lock).map_err(unwritable)?;
         Ok(Place {
             directory: Some(directory.clone()),
-            _lock: Some(lock),
+            lock: Some(lock),
         })
     }
 
@@ -66,6 +68,29 @@ impl Place {
         }
         Ok(Some(path))
     }
+}
+
+impl Drop for Place {
+    /// Gives the lock back in so many words: closing the file would leave it with a child that this
+    /// process is just about to start, until that child has begun its own program.
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.lock.as_ref().map(File::unlock) {
+            tracing::warn!(%error, "the state directory's lock could not be given back");
+        }
+    }
+}
+
+/// Takes the lock, if need be after a moment: a killed process may still be on its way out.
+fn acquire(lock: &File) -> std::io::Result<bool> {
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            // Real time, whatever clock the engine runs on: another process is waited for.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
+        }
+    }
+    Ok(false)
 }
 
 fn holder(lock: &mut File) -> Option<u32> {

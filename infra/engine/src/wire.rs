@@ -111,6 +111,12 @@ impl Answer {
     }
 }
 
+/// Whether an attribute has this value already. Policies are JSON, and the same however written.
+pub(crate) fn same_value(is: Option<&String>, value: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    is.is_some_and(|is| is == value || (json(is).is_some() && json(is) == json(value)))
+}
+
 /// The answer to an operation that a JSON service does not have, as AWS gives it.
 pub(crate) fn unknown_json_operation(service: &str, operation: &str) -> Answer {
     tracing::warn!(service, operation, "an operation that the engine does not have was called");

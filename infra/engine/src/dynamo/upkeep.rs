@@ -15,7 +15,7 @@ const PAGE: usize = 50;
 const TTL_AGE_S_MAX: i64 = 5 * 365 * 24 * 3600;
 /// Marks the records of one page of removals as AWS marks those of its own TTL process. It lives
 /// for that page only, and its update is part of the transaction that writes the record.
-const MARK: &str = "CREATE TEMP TRIGGER _callboard_ttl AFTER INSERT ON main._stream_records BEGIN \
+const MARK: &str = "CREATE TEMP TRIGGER IF NOT EXISTS _callboard_ttl AFTER INSERT ON main._stream_records BEGIN \
      UPDATE _stream_records SET user_identity = \
      '{\"type\":\"Service\",\"principalId\":\"dynamodb.amazonaws.com\"}' WHERE id = NEW.id; END";
 const UNMARK: &str = "DROP TRIGGER IF EXISTS temp._callboard_ttl";
@@ -25,7 +25,8 @@ const UNMARK: &str = "DROP TRIGGER IF EXISTS temp._callboard_ttl";
 pub(super) fn index_all(storage: &Storage) -> Result<()> {
     for table in storage.list_ttl_enabled_tables()? {
         if let Some(expression) = ttl_expression(&table) {
-            let name = quoted(&format!("_callboard_ttl_{}", table.table_name));
+            let attribute = table.ttl_attribute.as_deref().unwrap_or_default();
+            let name = quoted(&format!("_callboard_ttl_{}_{attribute}", table.table_name));
             storage.conn().execute_batch(&format!(
                 "CREATE INDEX IF NOT EXISTS {name} ON {}({expression}) WHERE {expression} IS NOT NULL",
                 quoted(&table.table_name)

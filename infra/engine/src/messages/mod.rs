@@ -15,7 +15,7 @@ pub(crate) use work::{Changes, Work};
 use crate::Clock;
 use crate::sns::Topics;
 use crate::sqs::Queues;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
@@ -118,7 +118,9 @@ impl Messages {
         let mut store = self.store();
         let store = &mut *store;
         let now = self.clock.now_ms();
-        store.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        // Rolled back when it is dropped: by an error here, or a panic in the work.
+        let transaction =
+            Transaction::new_unchecked(&store.db, TransactionBehavior::Immediate)?;
         let mut running = Work::new(
             &store.db,
             &mut store.last_id,
@@ -129,10 +131,10 @@ impl Messages {
         );
         let outcome = work(&mut running);
         let changes = running.into_changes();
-        let outcome = outcome.and_then(|value| {
-            store.db.prepare_cached("COMMIT")?.execute([])?;
-            Ok(value)
-        });
+        let outcome = match outcome {
+            Ok(value) => transaction.commit().map(|()| value).map_err(E::from),
+            Err(error) => transaction.rollback().map_err(E::from).and(Err(error)),
+        };
         match &outcome {
             Ok(_) => store.apply(changes),
             Err(_) => store.undo()?,
@@ -162,13 +164,9 @@ impl Messages {
 }
 
 impl Store {
-    /// Back to what is committed. Queues and topics are read again, for the failed work may have
-    /// changed them in memory.
+    /// Back to what is committed: queues and topics are read again, if the failed work has changed
+    /// them in memory.
     fn undo(&mut self) -> Result<(), StorageError> {
-        // SQLite has rolled back by itself after some failures, and says so by an error here.
-        if let Err(error) = self.db.execute_batch("ROLLBACK") {
-            tracing::debug!(%error, "nothing was left to roll back");
-        }
         if std::mem::take(&mut self.queues.touched) {
             self.queues = Queues::load(&self.db)?;
         }

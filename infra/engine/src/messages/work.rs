@@ -68,9 +68,14 @@ impl<'a> Work<'a> {
         *self.last_id
     }
 
-    /// The least id of a message sent at `at` (milliseconds) or later.
+    /// The least id of a message put in at `at` (milliseconds) or later.
     pub(super) fn first_id_at(at: i64) -> i64 {
         at << ID_SHIFT
+    }
+
+    /// When a message was put into a queue, in milliseconds, by its id.
+    pub(crate) fn time_of(id: i64) -> i64 {
+        id >> ID_SHIFT
     }
 
     /// Remembers that `queue` holds `by` messages more.
@@ -116,6 +121,15 @@ impl<'a> Work<'a> {
         self.db
             .prepare_cached("INSERT OR REPLACE INTO dedup VALUES(?1, ?2, ?3, ?4, ?5)")?
             .execute(params![scope, id, self.now + DEDUP_MS, message_id, sequence])?;
+        Ok(())
+    }
+
+    /// Forgets the deduplication ids of a queue or topic that is no more, those by group too.
+    pub(crate) fn forget_dedup_ids(&self, scope: &str) -> Result<(), StorageError> {
+        self.db.execute(
+            "DELETE FROM dedup WHERE scope = ?1 OR substr(scope, 1, length(?1) + 1) = ?1 || ' '",
+            params![scope],
+        )?;
         Ok(())
     }
 

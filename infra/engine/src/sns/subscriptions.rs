@@ -6,6 +6,7 @@ use super::reply::{SnsError, Xml};
 use super::topics::{self, Topic, page};
 use super::Outcome;
 use crate::messages::{StorageError, Work};
+use crate::wire::same_value;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -187,7 +188,7 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let arn = match before {
         Some(before) => {
             let differs = |(name, value): (&String, &String)| {
-                before.attributes.get(name).is_none_or(|is| is != value)
+                !same_value(before.attributes.get(name), value)
             };
             if attributes.iter().any(differs) {
                 return Err(SnsError::invalid(

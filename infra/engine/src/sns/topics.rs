@@ -5,6 +5,7 @@ use super::reply::{SnsError, Xml};
 use super::subscriptions::Subscription;
 use super::Outcome;
 use crate::messages::{Names, StorageError, Work};
+use crate::wire::same_value;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,7 +125,10 @@ pub(super) fn create(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     check_name(name, attributes.get("FifoTopic").is_some_and(|v| v == "true"))?;
     if let Some(topic) = work.topics.by_name.get(name) {
         let shown = shown(topic, work);
-        if attributes.iter().any(|(key, value)| shown.get(key) != Some(value)) {
+        if attributes
+            .iter()
+            .any(|(key, value)| !same_value(shown.get(key), value))
+        {
             return Err(SnsError::invalid(
                 "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
             ));
@@ -212,6 +216,7 @@ pub(super) fn delete(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         for subscription in work.topics.subscriptions_of(arn) {
             work.topics.subscriptions.remove(&subscription.arn);
         }
+        work.forget_dedup_ids(&format!("topic {name}"))?;
         work.db
             .execute("DELETE FROM topics WHERE name = ?1", params![name])?;
         work.db

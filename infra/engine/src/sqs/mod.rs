@@ -5,6 +5,8 @@
 
 mod attributes;
 mod batch;
+mod describe;
+mod manage;
 mod policy;
 mod queues;
 mod receive;
@@ -51,17 +53,17 @@ fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome
         "DeleteMessageBatch" => run(messages, body, batch::delete),
         "ChangeMessageVisibility" => run(messages, body, settle::change),
         "ChangeMessageVisibilityBatch" => run(messages, body, batch::change),
-        "CreateQueue" => run(messages, body, queues::create),
-        "DeleteQueue" => run(messages, body, queues::delete),
-        "GetQueueUrl" => run(messages, body, queues::url),
-        "ListQueues" => run(messages, body, queues::list),
-        "GetQueueAttributes" => run(messages, body, queues::attributes),
-        "SetQueueAttributes" => run(messages, body, queues::set_attributes),
-        "PurgeQueue" => run(messages, body, queues::purge),
-        "TagQueue" => run(messages, body, queues::tag),
-        "UntagQueue" => run(messages, body, queues::untag),
-        "ListQueueTags" => run(messages, body, queues::tags),
-        "ListDeadLetterSourceQueues" => run(messages, body, queues::dead_letter_sources),
+        "CreateQueue" => run(messages, body, manage::create),
+        "DeleteQueue" => run(messages, body, manage::delete),
+        "GetQueueUrl" => run(messages, body, manage::url),
+        "ListQueues" => run(messages, body, manage::list),
+        "GetQueueAttributes" => run(messages, body, describe::attributes),
+        "SetQueueAttributes" => run(messages, body, describe::set_attributes),
+        "PurgeQueue" => run(messages, body, manage::purge),
+        "TagQueue" => run(messages, body, describe::tag),
+        "UntagQueue" => run(messages, body, describe::untag),
+        "ListQueueTags" => run(messages, body, describe::tags),
+        "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources),
         _ => return None,
     })
 }

@@ -212,7 +212,12 @@ impl Taking<'_> {
 
     /// Leases a message, unless it is too old or dead; says whether it was leased.
     fn take(&mut self, work: &mut Work<'_>, mut row: Row) -> Outcome<bool> {
-        if row.sent_at < work.now - self.queue.settings.retention_ms {
+        // A dead letter's age begins anew in a FIFO queue, and goes on in a standard one.
+        let since = match row.lane {
+            Some(_) => Work::time_of(row.id),
+            None => row.sent_at,
+        };
+        if since < work.now - self.queue.settings.retention_ms {
             work.remove(&row)?;
             return Ok(false);
         }

@@ -2,6 +2,7 @@
 
 mod dynamo;
 mod fifo;
+mod killed;
 mod served;
 mod sns;
 mod sqs;

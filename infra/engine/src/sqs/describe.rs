@@ -1,0 +1,150 @@
+//! Attributes and tags of queues.
+
+use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
+use super::refusal::SqsError;
+use super::settings::{COUNTED, SETTABLE, Settings};
+use super::{Nothing, Outcome};
+use crate::messages::Work;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The most tags of a queue (AWS, "Amazon SQS cost allocation tags").
+const TAGS_MAX: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GetAttributes {
+    queue_url: String,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ShownAttributes {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<String, String>,
+}
+
+pub(super) fn attributes(work: &mut Work<'_>, request: GetAttributes) -> Outcome<ShownAttributes> {
+    let queue = find(work.queues, &request.queue_url)?;
+    let wanted = request.attribute_names;
+    let all = wanted.iter().any(|name| name == "All");
+    for name in wanted.iter().filter(|name| *name != "All") {
+        let name = name.as_str();
+        if !SETTABLE.contains(&name) && !COUNTED.contains(&name) {
+            return Err(SqsError::unknown_attribute(name));
+        }
+    }
+    let mut attributes = queue.settings.shown();
+    attributes.insert("QueueArn".to_owned(), work.names.queue_arn(&queue.name));
+    for (name, at) in [
+        ("CreatedTimestamp", queue.created_at),
+        ("LastModifiedTimestamp", queue.modified_at),
+    ] {
+        attributes.insert(name.to_owned(), (at / 1000).to_string());
+    }
+    if all || wanted.iter().any(|name| name.starts_with("Approximate")) {
+        let (total, leased, delayed) = work.census(queue.id, queue.settings.fifo)?;
+        for (name, count) in [
+            ("ApproximateNumberOfMessages", total - leased - delayed),
+            ("ApproximateNumberOfMessagesNotVisible", leased),
+            ("ApproximateNumberOfMessagesDelayed", delayed),
+        ] {
+            attributes.insert(name.to_owned(), count.to_string());
+        }
+    }
+    attributes.retain(|name, value| (all || wanted.contains(name)) && !value.is_empty());
+    Ok(ShownAttributes { attributes })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SetAttributes {
+    queue_url: String,
+    attributes: BTreeMap<String, String>,
+}
+
+pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Outcome<Nothing> {
+    let queue = find(work.queues, &request.queue_url)?;
+    check_settable(&request.attributes)?;
+    let kind = request.attributes.get("FifoQueue");
+    if kind.is_some_and(|value| Some(value) != queue.settings.given.get("FifoQueue")) {
+        return Err(SqsError::invalid_attribute("FifoQueue"));
+    }
+    let mut given = queue.settings.given.clone();
+    given.extend(request.attributes);
+    // An empty policy is no policy.
+    given.retain(|_, value| !value.is_empty());
+    let settings = Settings::read(given)?;
+    check_dead_letter_queue(work, &queue.name, &settings)?;
+    let modified_at = work.now;
+    keep(
+        work,
+        Queue {
+            settings,
+            modified_at,
+            ..(*queue).clone()
+        },
+    )?;
+    // A poll that waits may now see what it could not, a shorter delay for instance.
+    work.arrived(queue.id);
+    Ok(Nothing {})
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tag {
+    queue_url: String,
+    tags: BTreeMap<String, String>,
+}
+
+pub(super) fn tag(work: &mut Work<'_>, request: Tag) -> Outcome<Nothing> {
+    let queue = find(work.queues, &request.queue_url)?;
+    let mut tags = queue.tags.clone();
+    tags.extend(request.tags);
+    if tags.len() > TAGS_MAX {
+        return Err(SqsError::invalid(format!(
+            "Too many tags added for queue {}.",
+            queue.name
+        )));
+    }
+    keep(
+        work,
+        Queue {
+            tags,
+            ..(*queue).clone()
+        },
+    )?;
+    Ok(Nothing {})
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Untag {
+    queue_url: String,
+    tag_keys: Vec<String>,
+}
+
+pub(super) fn untag(work: &mut Work<'_>, request: Untag) -> Outcome<Nothing> {
+    let queue = find(work.queues, &request.queue_url)?;
+    let mut queue = (*queue).clone();
+    queue.tags.retain(|key, _| !request.tag_keys.contains(key));
+    keep(work, queue)?;
+    Ok(Nothing {})
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tags {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+pub(super) fn tags(work: &mut Work<'_>, request: Named) -> Outcome<Tags> {
+    let queue = find(work.queues, &request.queue_url)?;
+    Ok(Tags {
+        tags: queue.tags.clone(),
+    })
+}
+
