@@ -36,7 +36,10 @@ pub(crate) fn commit_name(stream: &StreamId, number: u64) -> String {
 pub(crate) fn cause_of(facts: &RequestFacts, body: &Value) -> Cause {
     Cause {
         causation_id: facts.request_id.clone(),
-        correlation_id: facts.correlation_id.clone().unwrap_or_else(|| facts.request_id.clone()),
+        correlation_id: facts
+            .correlation_id
+            .clone()
+            .unwrap_or_else(|| facts.request_id.clone()),
         hash: cause::hash_of(body),
         traceparent: facts.traceparent.clone(),
     }
@@ -83,7 +86,7 @@ pub(crate) fn lost_race() -> Problem {
 
 /// A table that could not be read or written, as a caller may see it; what it was goes to the log.
 pub(crate) fn unavailable(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error, "a table could not be read or written");
+    tracing::error!(%error, "a table could not be read or written");
     Problem::unavailable()
 }
 
@@ -101,7 +104,11 @@ pub(crate) fn append_problem(error: &AppendError) -> Problem {
 
 /// A commit that cannot be made of what was sent: it is too large.
 pub(crate) fn commit_problem(error: &CommitError) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string())
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        error.to_string(),
+    )
 }
 
 pub(crate) async fn no_such_route(uri: Uri) -> Problem {

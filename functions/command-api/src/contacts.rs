@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use callboard_contracts::{RecipientId, StreamId, Timestamp};
 use callboard_runtime::fault::AwsFault;
-use callboard_runtime::table::{AttributeValue, Condition, Item, Range, Table, Write, integer, key, string, text};
+use callboard_runtime::table::{
+    AttributeValue, Condition, Item, Range, Table, Write, integer, key, string, text,
+};
 use serde_json::Value;
 
 /// Sort key of a person's addresses and names.
@@ -67,7 +69,10 @@ impl Contacts {
             }
         }
         if !profile.opted_out.is_empty() {
-            item.insert("opted_out".to_owned(), AttributeValue::Ss(profile.opted_out.clone()));
+            item.insert(
+                "opted_out".to_owned(),
+                AttributeValue::Ss(profile.opted_out.clone()),
+            );
         }
         self.table.put(item, Some(not_erased()))
     }
@@ -92,13 +97,22 @@ impl Contacts {
         let mut item = key(id.as_str(), event.as_str());
         item.insert("fields".to_owned(), string(fields.to_string()));
         item.insert("ttl".to_owned(), integer(until.as_secs()));
-        vec![self.table.check(id.as_str(), PROFILE, not_erased()), self.table.put(item, None)]
+        vec![
+            self.table.check(id.as_str(), PROFILE, not_erased()),
+            self.table.put(item, None),
+        ]
     }
 
     /// Deletes all that is kept under an id, but its profile.
     pub(crate) async fn delete_extras(&self, id: &RecipientId) -> Result<(), AwsFault> {
         loop {
-            let range = Range { pk: id.as_str(), prefix: Some("event#"), after: None, limit: PAGE, consistent: true };
+            let range = Range {
+                pk: id.as_str(),
+                prefix: Some("event#"),
+                after: None,
+                limit: PAGE,
+                consistent: true,
+            };
             let page = self.table.page(range).await?;
             if page.items.is_empty() {
                 return Ok(());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::App;
-use crate::answer::{Done, cause_of, commit_name, commit_problem, unavailable, refused};
+use crate::answer::{Done, cause_of, commit_name, commit_problem, refused, unavailable};
 use crate::contacts::Registration;
 use crate::idempotency::Keyed;
 use crate::incoming::id_from_path;
@@ -52,13 +52,19 @@ pub(crate) async fn join(
     }
     let command = Join {
         waitlist_id: waitlist,
-        entry_id: parsed.entry_id.unwrap_or_else(|| keyed.derived_or_new(EntryId::derived, EntryId::generate)),
+        entry_id: parsed
+            .entry_id
+            .unwrap_or_else(|| keyed.derived_or_new(EntryId::derived, EntryId::generate)),
         recipient_id: parsed.recipient_id,
         service: parsed.service,
         urgency: parsed.urgency.unwrap_or(Urgency::Routine),
     };
     let stream = StreamId::entry(&command.entry_id);
-    let loaded = deps.journal.load::<Entry>(&stream).await.map_err(|error| unavailable(&error))?;
+    let loaded = deps
+        .journal
+        .load::<Entry>(&stream)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let done = |status, number| Done {
         status,
         body: json!({ "entryId": command.entry_id, "waitlistId": command.waitlist_id }),
@@ -67,11 +73,23 @@ pub(crate) async fn join(
     match entry::join(&loaded.state, &command) {
         Ok(events) => {
             let now = deps.clock.now();
-            let next = loaded.next(&cause, now).group(command.waitlist_id.as_str()).events(events);
+            let next = loaded
+                .next(&cause, now)
+                .group(command.waitlist_id.as_str())
+                .events(events);
             let commit = next.build().map_err(|error| commit_problem(&error))?;
-            keyed.commit(&deps.journal, vec![commit], done(StatusCode::CREATED, loaded.number + 1), now).await
+            keyed
+                .commit(
+                    &deps.journal,
+                    vec![commit],
+                    done(StatusCode::CREATED, loaded.number + 1),
+                    now,
+                )
+                .await
         }
-        Err(refusal) if refusal.kind() == RefusalKind::Repeated => Ok(done(StatusCode::OK, loaded.number)),
+        Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
+            Ok(done(StatusCode::OK, loaded.number))
+        }
         Err(refusal @ Refusal::ServiceName) => Err(Problem {
             slug: refusal.code(),
             ..Problem::invalid_at("/service", refusal.to_string())

@@ -65,7 +65,10 @@ fn in_batch(problem: Problem, index: usize) -> Problem {
     let errors = problem
         .errors
         .into_iter()
-        .map(|error| FieldError { pointer: format!("/{index}{}", error.pointer), ..error })
+        .map(|error| FieldError {
+            pointer: format!("/{index}{}", error.pointer),
+            ..error
+        })
         .collect();
     Problem { errors, ..problem }
 }
@@ -80,10 +83,9 @@ async fn accept_one(deps: &Arc<Deps>, incoming: Incoming) -> Result<Done, Proble
     let stream = StreamId::event(source, &incoming.id);
     let cause = Cause {
         causation_id: incoming.id.clone(),
-        correlation_id: incoming
-            .correlation_id
-            .clone()
-            .unwrap_or_else(|| callboard_contracts::id::derived_uuid(&["correlation", stream.as_str()]).to_string()),
+        correlation_id: incoming.correlation_id.clone().unwrap_or_else(|| {
+            callboard_contracts::id::derived_uuid(&["correlation", stream.as_str()]).to_string()
+        }),
         hash: cause::hash_of(&json!({ "type": registered.event_type, "data": incoming.data })),
         traceparent: incoming.traceparent.clone(),
     };
@@ -99,7 +101,10 @@ fn registered_type<'a>(deps: &'a Deps, incoming: &Incoming) -> Result<&'a Foreig
     if is_newer_version(&deps.registry, name) {
         return Err(Problem {
             slug: "newer-version",
-            ..Problem::invalid_at(pointer, "is a newer version of a registered type; register its schema first, then send it")
+            ..Problem::invalid_at(
+                pointer,
+                "is a newer version of a registered type; register its schema first, then send it",
+            )
         });
     }
     Err(Problem {
@@ -113,14 +118,20 @@ fn registered_type<'a>(deps: &'a Deps, incoming: &Incoming) -> Result<&'a Foreig
 
 /// Whether another, older version of the type is registered.
 fn is_newer_version(registry: &Registry, name: &str) -> bool {
-    let Some((stem, Ok(version))) = version_of(name) else { return false };
-    registry.iter().filter_map(|known| version_of(&known.event_type)).any(|(known_stem, known_version)| {
-        known_stem == stem && known_version.is_ok_and(|known| known < version)
-    })
+    let Some((stem, Ok(version))) = version_of(name) else {
+        return false;
+    };
+    registry
+        .iter()
+        .filter_map(|known| version_of(&known.event_type))
+        .any(|(known_stem, known_version)| {
+            known_stem == stem && known_version.is_ok_and(|known| known < version)
+        })
 }
 
 fn version_of(name: &str) -> Option<(&str, Result<u32, std::num::ParseIntError>)> {
-    name.rsplit_once(".v").map(|(stem, version)| (stem, version.parse()))
+    name.rsplit_once(".v")
+        .map(|(stem, version)| (stem, version.parse()))
 }
 
 async fn commit(
@@ -131,7 +142,10 @@ async fn commit(
     cause: &Cause,
 ) -> Result<Done, Problem> {
     let Split { public, personal } = registered.split_personal(&incoming.data);
-    let event = ForeignEvent { event_type: registered.event_type.clone(), data: public };
+    let event = ForeignEvent {
+        event_type: registered.event_type.clone(),
+        data: public,
+    };
     let now = deps.clock.now();
     let commit = Loaded::<Unfolded<ForeignEvent>>::fresh(stream.clone())
         .next(cause, now)

@@ -12,7 +12,7 @@ use callboard_contracts::{Cause, DomainEvent, StreamId, Timestamp, Unfolded};
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::{AppendError, Commit, Committed, Journal, Loaded};
 
-use crate::answer::{Done, append_problem, commit_problem, unavailable, lost_race};
+use crate::answer::{Done, append_problem, commit_problem, lost_race, unavailable};
 use crate::incoming::idempotency_key;
 
 /// How long a key is remembered, in days. The draft leaves it to the server; this is the age
@@ -27,16 +27,28 @@ pub(crate) struct Keyed<'a> {
 
 impl<'a> Keyed<'a> {
     /// `route` keeps the keys of one route apart from another's.
-    pub(crate) fn from_headers(headers: &HeaderMap, route: &str, cause: &'a Cause) -> Result<Self, Problem> {
+    pub(crate) fn from_headers(
+        headers: &HeaderMap,
+        route: &str,
+        cause: &'a Cause,
+    ) -> Result<Self, Problem> {
         let stream = idempotency_key(headers)?.map(|key| StreamId::command(route, &key));
         Ok(Self { cause, stream })
     }
 
     /// The answer given before, if the key was used.
     pub(crate) async fn earlier(&self, journal: &Journal) -> Result<Option<Done>, Problem> {
-        let Some(stream) = &self.stream else { return Ok(None) };
-        let commits = journal.read(stream, 1).await.map_err(|error| unavailable(&error))?;
-        commits.first().map(|first| answer_of(first, self.cause)).transpose()
+        let Some(stream) = &self.stream else {
+            return Ok(None);
+        };
+        let commits = journal
+            .read(stream, 1)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        commits
+            .first()
+            .map(|first| answer_of(first, self.cause))
+            .transpose()
     }
 
     /// An id that follows from the key, so that a lost answer's repetition means the same thing;

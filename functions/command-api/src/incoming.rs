@@ -6,8 +6,8 @@ use axum::http::HeaderMap;
 use callboard_contracts::envelope::SPEC_VERSION;
 use callboard_contracts::{IdError, Timestamp};
 use callboard_runtime::http::{
-    Problem, RawBody, RequestFacts, header_text, is_safe_correlation_id, is_traceparent, media_type,
-    parse_json, parse_member, unsupported_media_type,
+    Problem, RawBody, RequestFacts, header_text, is_safe_correlation_id, is_traceparent,
+    media_type, parse_json, parse_member, unsupported_media_type,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,7 +24,9 @@ const BATCH_EVENTS_MAX: usize = 100;
 
 /// An id from the path. One that cannot be an id names nothing: 404 would hide the mistake.
 pub(crate) fn id_from_path<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: IdError| Problem::malformed(format!("The id in the path is not valid: {error}.")))
+    text.parse().map_err(|error: IdError| {
+        Problem::malformed(format!("The id in the path is not valid: {error}."))
+    })
 }
 
 /// The header `Idempotency-Key`, if one was sent
@@ -35,7 +37,9 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     }
     match header_text(headers, "idempotency-key").map(|text| text.trim_matches('"')) {
         Some(key) if (1..=KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(Problem::malformed("The header Idempotency-Key takes 1 to 255 printable characters.")),
+        _ => Err(Problem::malformed(
+            "The header Idempotency-Key takes 1 to 255 printable characters.",
+        )),
     }
 }
 
@@ -90,23 +94,30 @@ struct Minimal {
 }
 
 impl Sent {
-    pub(crate) fn parse(headers: &HeaderMap, body: &RawBody, facts: &RequestFacts) -> Result<Self, Problem> {
+    pub(crate) fn parse(
+        headers: &HeaderMap,
+        body: &RawBody,
+        facts: &RequestFacts,
+    ) -> Result<Self, Problem> {
         let kind = media_type(headers).unwrap_or_else(|| "application/json".to_owned());
         let value = match kind.as_str() {
-            "application/json" | "application/cloudevents+json" | "application/cloudevents-batch+json" => {
-                parse_json(&body.0)?
-            }
+            "application/json"
+            | "application/cloudevents+json"
+            | "application/cloudevents-batch+json" => parse_json(&body.0)?,
             _ => {
                 return Err(unsupported_media_type(
                     "application/cloudevents+json, application/cloudevents-batch+json or application/json",
                 ));
             }
         };
-        let one = |incoming: Result<Incoming, Problem>| incoming.map(|event| Self::One(Box::new(event)));
+        let one =
+            |incoming: Result<Incoming, Problem>| incoming.map(|event| Self::One(Box::new(event)));
         match kind.as_str() {
             "application/cloudevents-batch+json" => Self::batch(&value, facts),
             "application/cloudevents+json" => one(Incoming::structured(&value, facts)),
-            _ if headers.contains_key("ce-specversion") => one(Incoming::binary(headers, value, facts)),
+            _ if headers.contains_key("ce-specversion") => {
+                one(Incoming::binary(headers, value, facts))
+            }
             _ if value.get("specversion").is_some() => one(Incoming::structured(&value, facts)),
             _ => one(Incoming::minimal(&value, facts)),
         }
@@ -117,9 +128,16 @@ impl Sent {
             return Err(Problem::invalid_at("", "expected an array of CloudEvents"));
         };
         if all.len() > BATCH_EVENTS_MAX {
-            return Err(Problem::invalid_at("", format!("a batch has at most {BATCH_EVENTS_MAX} events")));
+            return Err(Problem::invalid_at(
+                "",
+                format!("a batch has at most {BATCH_EVENTS_MAX} events"),
+            ));
         }
-        Ok(Self::Batch(all.iter().map(|event| Incoming::structured(event, facts)).collect()))
+        Ok(Self::Batch(
+            all.iter()
+                .map(|event| Incoming::structured(event, facts))
+                .collect(),
+        ))
     }
 }
 
@@ -131,15 +149,28 @@ impl Incoming {
 
     fn structured(value: &Value, facts: &RequestFacts) -> Result<Self, Problem> {
         if value.get("data_base64").is_some() {
-            return Err(Problem::invalid_at("/data_base64", "binary data are not taken; send JSON in `data`"));
+            return Err(Problem::invalid_at(
+                "/data_base64",
+                "binary data are not taken; send JSON in `data`",
+            ));
         }
         let sent: Structured = parse_member(value, "")?;
         if sent.specversion != SPEC_VERSION {
-            return Err(Problem::invalid_at("/specversion", format!("expected `{SPEC_VERSION}`")));
+            return Err(Problem::invalid_at(
+                "/specversion",
+                format!("expected `{SPEC_VERSION}`"),
+            ));
         }
         let json = |kind: &String| kind.starts_with("application/json");
-        if sent.datacontenttype.as_ref().is_some_and(|kind| !json(kind)) {
-            return Err(Problem::invalid_at("/datacontenttype", "expected `application/json`"));
+        if sent
+            .datacontenttype
+            .as_ref()
+            .is_some_and(|kind| !json(kind))
+        {
+            return Err(Problem::invalid_at(
+                "/datacontenttype",
+                "expected `application/json`",
+            ));
         }
         check_name("/id", &sent.id)?;
         check_name("/source", &sent.source)?;
@@ -149,7 +180,10 @@ impl Incoming {
             event_type: sent.event_type,
             data: sent.data,
             correlation_id: correlation(sent.correlationid, facts)?,
-            traceparent: sent.traceparent.filter(|text| is_traceparent(text)).or_else(|| facts.traceparent.clone()),
+            traceparent: sent
+                .traceparent
+                .filter(|text| is_traceparent(text))
+                .or_else(|| facts.traceparent.clone()),
             minimal: false,
         })
     }
@@ -159,13 +193,17 @@ impl Incoming {
     fn binary(headers: &HeaderMap, data: Value, facts: &RequestFacts) -> Result<Self, Problem> {
         let mut event = serde_json::Map::new();
         for (name, value) in headers {
-            let Some(attribute) = name.as_str().strip_prefix("ce-") else { continue };
-            let text = value
-                .to_str()
-                .map_err(|_| Problem::malformed(format!("The header {name} is not printable ASCII.")))?;
+            let Some(attribute) = name.as_str().strip_prefix("ce-") else {
+                continue;
+            };
+            let text = value.to_str().map_err(|_| {
+                Problem::malformed(format!("The header {name} is not printable ASCII."))
+            })?;
             let text = percent_encoding::percent_decode_str(text)
                 .decode_utf8()
-                .map_err(|_| Problem::malformed(format!("The header {name} is not UTF-8 once decoded.")))?;
+                .map_err(|_| {
+                    Problem::malformed(format!("The header {name} is not UTF-8 once decoded."))
+                })?;
             event.insert(attribute.to_owned(), Value::from(text.into_owned()));
         }
         event.insert("data".to_owned(), data);
@@ -189,9 +227,10 @@ impl Incoming {
 
 fn correlation(sent: Option<String>, facts: &RequestFacts) -> Result<Option<String>, Problem> {
     match sent {
-        Some(id) if !is_safe_correlation_id(&id) => {
-            Err(Problem::invalid_at("/correlationid", "takes 1 to 64 letters, digits and . _ ~ : @ -"))
-        }
+        Some(id) if !is_safe_correlation_id(&id) => Err(Problem::invalid_at(
+            "/correlationid",
+            "takes 1 to 64 letters, digits and . _ ~ : @ -",
+        )),
         Some(id) => Ok(Some(id)),
         None => Ok(facts.correlation_id.clone()),
     }
@@ -200,10 +239,16 @@ fn correlation(sent: Option<String>, facts: &RequestFacts) -> Result<Option<Stri
 /// Id and source become part of a stream's name.
 fn check_name(pointer: &str, text: &str) -> Result<(), Problem> {
     if text.is_empty() || text.len() > NAME_BYTES_MAX {
-        return Err(Problem::invalid_at(pointer, format!("takes 1 to {NAME_BYTES_MAX} bytes")));
+        return Err(Problem::invalid_at(
+            pointer,
+            format!("takes 1 to {NAME_BYTES_MAX} bytes"),
+        ));
     }
     if text.contains('#') || text.contains(char::is_control) {
-        return Err(Problem::invalid_at(pointer, "must not hold `#` or a control character"));
+        return Err(Problem::invalid_at(
+            pointer,
+            "must not hold `#` or a control character",
+        ));
     }
     Ok(())
 }

@@ -54,7 +54,8 @@ type App = axum::extract::State<Arc<Deps>>;
 /// [`SettingsError`] names the variable that is missing or malformed.
 pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
     let clock = Clock::from_sdk(sdk);
-    let registry = Registry::builtin().map_err(|problems| SettingsError::malformed("events/foreign", problems))?;
+    let registry = Registry::builtin()
+        .map_err(|problems| SettingsError::malformed("events/foreign", problems))?;
     let deps = Deps {
         journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         contacts: Contacts::new(Table::new(sdk, settings::required(vars, "CONTACTS_TABLE")?)),
@@ -74,7 +75,10 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
 
 fn router(deps: Deps) -> Router {
     Router::new()
-        .route("/v1/recipients/{id}", put(recipients::register).delete(recipients::erase))
+        .route(
+            "/v1/recipients/{id}",
+            put(recipients::register).delete(recipients::erase),
+        )
         .route("/v1/events", post(events::accept))
         .route("/v1/waitlists/{waitlist}/entries", post(entries::join))
         .route("/v1/waitlists/{waitlist}/slots", post(slots::release))

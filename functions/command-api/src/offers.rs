@@ -15,13 +15,17 @@ use callboard_domain::waitlist::cascade::{self, Both};
 use callboard_domain::waitlist::entry::Entry;
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
-use callboard_runtime::http::{Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit};
+use callboard_runtime::http::{
+    Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
+};
 use callboard_runtime::journal::{AppendError, Loaded};
 use callboard_runtime::token::TokenError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::answer::{append_problem, cause_of, commit_name, unavailable, lost_race, refused, slot_commit};
+use crate::answer::{
+    append_problem, cause_of, commit_name, lost_race, refused, slot_commit, unavailable,
+};
 use crate::page::{self, Shown};
 use crate::{App, Deps};
 
@@ -40,7 +44,12 @@ struct AnswerForm {
     answer: Answer,
 }
 
-pub(crate) async fn show(State(deps): App, Path(token): Path<String>, facts: RequestFacts, headers: HeaderMap) -> Response {
+pub(crate) async fn show(
+    State(deps): App,
+    Path(token): Path<String>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+) -> Response {
     let outcome = async {
         let link = claims(&deps, &token, facts.received_at)?;
         let slot = load_slot(&deps, &link).await?;
@@ -60,7 +69,10 @@ pub(crate) async fn answer(
     let outcome = async {
         let answer = parse_answer(&headers, &body?)?;
         let link = claims(&deps, &token, facts.received_at)?;
-        let cause = cause_of(&facts, &json!({ "link": link, "answer": format!("{answer:?}") }));
+        let cause = cause_of(
+            &facts,
+            &json!({ "link": link, "answer": format!("{answer:?}") }),
+        );
         decide(&deps, &link, answer, &cause, facts.received_at).await
     }
     .await;
@@ -74,14 +86,20 @@ fn parse_answer(headers: &HeaderMap, body: &RawBody) -> Result<Answer, Problem> 
     let form: Option<AnswerForm> = match media_type(headers).as_deref() {
         Some("application/json") => serde_json::from_slice(&body.0).ok(),
         Some("application/x-www-form-urlencoded") | None => url_form(&body.0),
-        Some(_) => return Err(unsupported_media_type("application/x-www-form-urlencoded or application/json")),
+        Some(_) => {
+            return Err(unsupported_media_type(
+                "application/x-www-form-urlencoded or application/json",
+            ));
+        }
     };
     form.map(|form| form.answer)
         .ok_or_else(|| Problem::invalid_at("/answer", "expected `accept` or `decline`"))
 }
 
 fn url_form(body: &[u8]) -> Option<AnswerForm> {
-    let answer = form_urlencoded::parse(body).find(|(name, _)| name == "answer").map(|(_, value)| value)?;
+    let answer = form_urlencoded::parse(body)
+        .find(|(name, _)| name == "answer")
+        .map(|(_, value)| value)?;
     serde_json::from_value(json!({ "answer": answer })).ok()
 }
 
@@ -101,7 +119,11 @@ fn claims(deps: &Deps, token: &str, now: Timestamp) -> Result<OfferLink, Problem
 async fn load_slot(deps: &Deps, link: &OfferLink) -> Result<Loaded<Slot>, Problem> {
     let slot = deps.journal.load::<Slot>(&StreamId::slot(&link.slot)).await;
     let slot = slot.map_err(|error| unavailable(&error))?;
-    if slot.exists() { Ok(slot) } else { Err(refused(&Refusal::SlotNotFound)) }
+    if slot.exists() {
+        Ok(slot)
+    } else {
+        Err(refused(&Refusal::SlotNotFound))
+    }
 }
 
 async fn decide(
@@ -113,11 +135,16 @@ async fn decide(
 ) -> Result<(Shown, Option<String>), Problem> {
     for _ in 0..TRIES_MAX {
         let slot = load_slot(deps, link).await?;
-        let entry = deps.journal.load::<Entry>(&StreamId::entry(&link.entry)).await;
+        let entry = deps
+            .journal
+            .load::<Entry>(&StreamId::entry(&link.entry))
+            .await;
         let entry = entry.map_err(|error| unavailable(&error))?;
         let decision = match answer {
             Answer::Accept => cascade::accept(&slot.state, &entry.state, &link.offer, received_at),
-            Answer::Decline => cascade::decline(&slot.state, &entry.state, &link.offer, received_at),
+            Answer::Decline => {
+                cascade::decline(&slot.state, &entry.state, &link.offer, received_at)
+            }
         };
         let both = match decision {
             Ok(both) => both,
@@ -127,7 +154,10 @@ async fn decide(
             Err(refusal) => return Err(refused(&refusal)),
         };
         // What follows belongs to the cascade that made the offer, not to the click.
-        let cause = Cause { correlation_id: correlation_of(&slot, cause), ..cause.clone() };
+        let cause = Cause {
+            correlation_id: correlation_of(&slot, cause),
+            ..cause.clone()
+        };
         match append(deps, &slot, &entry, both, &cause).await {
             Ok(()) => {
                 let slot_after = load_slot(deps, link).await?;
@@ -142,7 +172,10 @@ async fn decide(
 }
 
 fn correlation_of(slot: &Loaded<Slot>, cause: &Cause) -> String {
-    slot.last.as_ref().map_or_else(|| cause.correlation_id.clone(), |last| last.cause.correlation_id.clone())
+    slot.last.as_ref().map_or_else(
+        || cause.correlation_id.clone(),
+        |last| last.cause.correlation_id.clone(),
+    )
 }
 
 async fn append(
@@ -158,14 +191,24 @@ async fn append(
     if let Some(facts) = &entry.state.facts {
         next = next.group(facts.waitlist_id.as_str());
     }
-    deps.journal.append_all(vec![slot_commit, next.build()?], Vec::new()).await?;
+    deps.journal
+        .append_all(vec![slot_commit, next.build()?], Vec::new())
+        .await?;
     Ok(())
 }
 
 fn shown(slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
     let state = match &slot.status {
-        SlotStatus::Held { offer_id, expires_at, .. } if *offer_id == link.offer => {
-            if now < *expires_at { "open" } else { "expired" }
+        SlotStatus::Held {
+            offer_id,
+            expires_at,
+            ..
+        } if *offer_id == link.offer => {
+            if now < *expires_at {
+                "open"
+            } else {
+                "expired"
+            }
         }
         SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => "accepted",
         _ => match slot.ended.get(&link.offer) {
@@ -174,7 +217,10 @@ fn shown(slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
             None => "superseded",
         },
     };
-    let facts = slot.facts.as_ref().filter(|facts| facts.version == link.version);
+    let facts = slot
+        .facts
+        .as_ref()
+        .filter(|facts| facts.version == link.version);
     Shown {
         state,
         service: facts.map(|facts| facts.service.clone()),
@@ -188,7 +234,8 @@ fn shown(slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
 }
 
 fn respond(headers: &HeaderMap, outcome: Result<Shown, Problem>, commit: Option<&str>) -> Response {
-    let wants_page = header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    let wants_page =
+        header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
     let mut response = match (outcome, wants_page) {
         (Ok(shown), true) => page::html(StatusCode::OK, &page::of_offer(&shown)),
         (Ok(shown), false) => Json(shown).into_response(),
@@ -198,7 +245,10 @@ fn respond(headers: &HeaderMap, outcome: Result<Shown, Problem>, commit: Option<
     let headers = response.headers_mut();
     // The address holds a secret: it must not be kept, nor told to a page that is linked to.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     match commit {
         Some(commit) => with_commit(response, commit),
         None => response,

@@ -33,7 +33,10 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 
 pub(crate) fn html(status: StatusCode, body: &str) -> Response {
     let mut response = (status, Html(body.to_owned())).into_response();
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
     response
 }
 
@@ -41,7 +44,9 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
     let what = format!(
         "<p><strong>{}</strong><br>{}</p>",
         escape(shown.service.as_deref().unwrap_or("Appointment")),
-        shown.starts_at.map_or_else(String::new, |start| time(start)),
+        shown
+            .starts_at
+            .map_or_else(String::new, |start| time(start)),
     );
     match shown.state {
         "open" => document(
@@ -50,7 +55,9 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
                 "{what}<p>It is held for you until {}.</p><form method=\"post\">\
                  <button name=\"answer\" value=\"accept\">Yes, I take it</button>\
                  <button name=\"answer\" value=\"decline\">No, thank you</button></form>",
-                shown.expires_at.map_or_else(String::new, |until| time(until)),
+                shown
+                    .expires_at
+                    .map_or_else(String::new, |until| time(until)),
             ),
         ),
         "accepted" => document("The appointment is yours", &what),
@@ -62,12 +69,18 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
             "This offer has ended",
             "<p>The time to answer has passed. You are still on the waitlist.</p>",
         ),
-        _ => document("This offer was replaced", "<p>It can no longer be answered.</p>"),
+        _ => document(
+            "This offer was replaced",
+            "<p>It can no longer be answered.</p>",
+        ),
     }
 }
 
 pub(crate) fn of_problem(problem: &Problem) -> String {
-    document("This did not work", &format!("<p>{}</p>", escape(&problem.detail)))
+    document(
+        "This did not work",
+        &format!("<p>{}</p>", escape(&problem.detail)),
+    )
 }
 
 fn document(title: &str, content: &str) -> String {
@@ -87,7 +100,11 @@ fn time(at: Timestamp) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -96,7 +113,13 @@ mod tests {
 
     fn shown(state: &'static str, service: &str) -> Shown {
         let at = Timestamp::from_millis(1_800_000_000_000);
-        Shown { state, service: Some(service.to_owned()), starts_at: Some(at), ends_at: Some(at), expires_at: Some(at) }
+        Shown {
+            state,
+            service: Some(service.to_owned()),
+            starts_at: Some(at),
+            ends_at: Some(at),
+            expires_at: Some(at),
+        }
     }
 
     #[test]
@@ -110,7 +133,10 @@ mod tests {
     fn only_an_open_offer_has_buttons() {
         assert!(of_offer(&shown("open", "physio")).contains("<form"));
         for state in ["accepted", "declined", "expired", "superseded"] {
-            assert!(!of_offer(&shown(state, "physio")).contains("<form"), "{state}");
+            assert!(
+                !of_offer(&shown(state, "physio")).contains("<form"),
+                "{state}"
+            );
         }
     }
 }

@@ -14,7 +14,9 @@ use email_address::EmailAddress;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::answer::{Done, append_problem, cause_of, commit_name, commit_problem, unavailable, lost_race};
+use crate::answer::{
+    Done, append_problem, cause_of, commit_name, commit_problem, lost_race, unavailable,
+};
 use crate::contacts::Profile;
 use crate::incoming::id_from_path;
 use crate::{App, Deps};
@@ -47,22 +49,42 @@ impl RegisterRecipient {
     fn check(self) -> Result<Profile, Problem> {
         let mut errors = Vec::new();
         let mut fault = |pointer: &str, detail: &str| {
-            errors.push(FieldError { pointer: pointer.to_owned(), detail: detail.to_owned() });
+            errors.push(FieldError {
+                pointer: pointer.to_owned(),
+                detail: detail.to_owned(),
+            });
         };
-        if self.email.as_deref().is_some_and(|email| !is_address(email)) {
+        if self
+            .email
+            .as_deref()
+            .is_some_and(|email| !is_address(email))
+        {
             fault("/email", "is not an e-mail address");
         }
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
-            fault("/name", "is empty, longer than 100 characters, or holds a control character");
+            fault(
+                "/name",
+                "is empty, longer than 100 characters, or holds a control character",
+            );
         }
         if self.locale.as_deref().is_some_and(|locale| !is_tag(locale)) {
             fault("/locale", "is not a language tag such as `de-CH`");
         }
-        if self.time_zone.as_deref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
-            fault("/timeZone", "is not a time zone of the IANA database such as `Europe/Berlin`");
+        if self
+            .time_zone
+            .as_deref()
+            .is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err())
+        {
+            fault(
+                "/timeZone",
+                "is not a time zone of the IANA database such as `Europe/Berlin`",
+            );
         }
         if self.opted_out.len() > OPT_OUTS_MAX || !self.opted_out.iter().all(|tag| is_tag(tag)) {
-            fault("/optedOut", "takes up to 50 categories of letters, digits and hyphens");
+            fault(
+                "/optedOut",
+                "takes up to 50 categories of letters, digits and hyphens",
+            );
         }
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
@@ -81,15 +103,22 @@ impl RegisterRecipient {
 }
 
 fn is_address(text: &str) -> bool {
-    text.len() <= EMAIL_BYTES_MAX && !text.contains(char::is_control) && EmailAddress::from_str(text).is_ok()
+    text.len() <= EMAIL_BYTES_MAX
+        && !text.contains(char::is_control)
+        && EmailAddress::from_str(text).is_ok()
 }
 
 fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= NAME_CHARS_MAX && !text.contains(char::is_control)
+    !text.trim().is_empty()
+        && text.chars().count() <= NAME_CHARS_MAX
+        && !text.contains(char::is_control)
 }
 
 fn is_tag(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 pub(crate) async fn register(
@@ -103,7 +132,9 @@ pub(crate) async fn register(
     // The cause names the person's id, not the body: its hash would be one of an address.
     let cause = cause_of(&facts, &json!({ "recipientId": id }));
     drop(value);
-    let event = RecipientRegistered { recipient_id: id.clone() };
+    let event = RecipientRegistered {
+        recipient_id: id.clone(),
+    };
     let put = deps.contacts.put_profile(&id, &profile);
     commit_with_contact(&deps, &id, &cause, event.into(), put).await
 }
@@ -115,11 +146,19 @@ pub(crate) async fn erase(
 ) -> Result<Done, Problem> {
     let id: RecipientId = id_from_path(&id)?;
     let cause = cause_of(&facts, &json!({ "recipientId": id }));
-    let event = RecipientErased { recipient_id: id.clone() };
+    let event = RecipientErased {
+        recipient_id: id.clone(),
+    };
     let put = deps.contacts.put_tombstone(&id);
     let done = commit_with_contact(&deps, &id, &cause, event.into(), put).await?;
-    deps.contacts.delete_extras(&id).await.map_err(|error| unavailable(&error))?;
-    Ok(Done { status: StatusCode::OK, ..done })
+    deps.contacts
+        .delete_extras(&id)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok(Done {
+        status: StatusCode::OK,
+        ..done
+    })
 }
 
 /// One transaction for the address and the event that says it changed, so that neither stands
@@ -133,17 +172,33 @@ async fn commit_with_contact(
 ) -> Result<Done, Problem> {
     let stream = StreamId::recipient(id);
     for _ in 0..TRIES_MAX {
-        let loaded = deps.journal.load::<Unfolded<RecipientEvent>>(&stream).await.map_err(|error| unavailable(&error))?;
-        let status = if loaded.exists() { StatusCode::OK } else { StatusCode::CREATED };
+        let loaded = deps
+            .journal
+            .load::<Unfolded<RecipientEvent>>(&stream)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let status = if loaded.exists() {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        };
         let commit = loaded
             .next(cause, deps.clock.now())
             .event(event.clone())
             .build()
             .map_err(|error| commit_problem(&error))?;
-        match deps.journal.append_all(vec![commit], vec![contact.clone()]).await {
+        match deps
+            .journal
+            .append_all(vec![commit], vec![contact.clone()])
+            .await
+        {
             Ok(_) => {
                 let commit = commit_name(&stream, loaded.number + 1);
-                return Ok(Done { status, body: json!({ "recipientId": id }), commit });
+                return Ok(Done {
+                    status,
+                    body: json!({ "recipientId": id }),
+                    commit,
+                });
             }
             Err(AppendError::Also { .. }) => return Err(erased()),
             Err(AppendError::Conflict(_)) => {}
@@ -168,7 +223,13 @@ mod tests {
     fn problem_of(body: serde_json::Value) -> Option<Vec<String>> {
         let parsed: RegisterRecipient = serde_json::from_value(body).expect("a registration");
         let problem = parsed.check().err()?;
-        Some(problem.errors.into_iter().map(|error| error.pointer).collect())
+        Some(
+            problem
+                .errors
+                .into_iter()
+                .map(|error| error.pointer)
+                .collect(),
+        )
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl Schemas {
 
     /// What in `data` does not fit the type's schema; pointers start with `/data`.
     pub(crate) fn faults(&self, event_type: &str, data: &Value) -> Vec<FieldError> {
-        let Some(validator) = self.by_type.get(event_type) else { return Vec::new() };
+        let Some(validator) = self.by_type.get(event_type) else {
+            return Vec::new();
+        };
         validator
             .iter_errors(data)
             .take(FAULTS_MAX)

@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::App;
-use crate::answer::{Done, cause_of, commit_name, commit_problem, unavailable, refused, slot_commit};
+use crate::answer::{
+    Done, cause_of, commit_name, commit_problem, refused, slot_commit, unavailable,
+};
 use crate::idempotency::Keyed;
 use crate::incoming::id_from_path;
 
@@ -40,10 +42,14 @@ pub(crate) async fn release(
     if let Some(earlier) = keyed.earlier(&deps.journal).await? {
         return Ok(earlier);
     }
-    let seconds = parsed.offer_window_seconds.unwrap_or(deps.offer_window_seconds);
+    let seconds = parsed
+        .offer_window_seconds
+        .unwrap_or(deps.offer_window_seconds);
     let command = ReleaseSlot {
         waitlist_id: waitlist,
-        slot_id: parsed.slot_id.unwrap_or_else(|| keyed.derived_or_new(SlotId::derived, SlotId::generate)),
+        slot_id: parsed
+            .slot_id
+            .unwrap_or_else(|| keyed.derived_or_new(SlotId::derived, SlotId::generate)),
         service: parsed.service,
         starts_at: parsed.starts_at,
         ends_at: parsed.ends_at,
@@ -51,7 +57,11 @@ pub(crate) async fn release(
         after_version: parsed.after_version,
     };
     let stream = StreamId::slot(&command.slot_id);
-    let loaded = deps.journal.load::<Slot>(&stream).await.map_err(|error| unavailable(&error))?;
+    let loaded = deps
+        .journal
+        .load::<Slot>(&stream)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let done = |status, version, correlation_id: &str, number| Done {
         status,
         body: json!({
@@ -68,17 +78,26 @@ pub(crate) async fn release(
             let commit = slot_commit(&loaded, &cause, events, &deps.timing, now)
                 .map_err(|error| commit_problem(&error))?;
             let version = loaded.state.version() + 1;
-            let done = done(StatusCode::CREATED, version, &cause.correlation_id, loaded.number + 1);
+            let done = done(
+                StatusCode::CREATED,
+                version,
+                &cause.correlation_id,
+                loaded.number + 1,
+            );
             keyed.commit(&deps.journal, vec![commit], done, now).await
         }
         Err(Refusal::AlreadyReleased { version }) if is_repetition(&loaded.state, &command) => {
             // The cascade may have gone on; its correlation id is that of the release.
-            let correlation = loaded.last.as_ref().map_or("", |last| last.cause.correlation_id.as_str());
+            let correlation = loaded
+                .last
+                .as_ref()
+                .map_or("", |last| last.cause.correlation_id.as_str());
             Ok(done(StatusCode::OK, version, correlation, loaded.number))
         }
-        Err(refusal) if refusal.kind() == RefusalKind::Invalid => {
-            Err(Problem { slug: refusal.code(), ..Problem::invalid_at(pointer_of(&refusal), refusal.to_string()) })
-        }
+        Err(refusal) if refusal.kind() == RefusalKind::Invalid => Err(Problem {
+            slug: refusal.code(),
+            ..Problem::invalid_at(pointer_of(&refusal), refusal.to_string())
+        }),
         Err(refusal) => Err(refused(&refusal)),
     }
 }

@@ -31,7 +31,14 @@ pub(crate) async fn slot(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Problem> {
     let id: SlotId = id_from_path(&id)?;
-    one(&deps, &StreamId::slot(&id), &wanted, None, "There is no such slot.").await
+    one(
+        &deps,
+        &StreamId::slot(&id),
+        &wanted,
+        None,
+        "There is no such slot.",
+    )
+    .await
 }
 
 pub(crate) async fn entry(
@@ -41,7 +48,14 @@ pub(crate) async fn entry(
 ) -> Result<Json<Value>, Problem> {
     let waitlist: WaitlistId = id_from_path(&waitlist)?;
     let id: EntryId = id_from_path(&id)?;
-    one(&deps, &StreamId::entry(&id), &wanted, Some(&waitlist), "There is no such entry on this waitlist.").await
+    one(
+        &deps,
+        &StreamId::entry(&id),
+        &wanted,
+        Some(&waitlist),
+        "There is no such entry on this waitlist.",
+    )
+    .await
 }
 
 async fn one(
@@ -75,8 +89,10 @@ pub(crate) async fn waitlist(
         .await
         .map_err(|error| read_problem(&error))?;
     let as_of = page.views.iter().map(|view| view.as_of).max();
-    let (entries, slots): (Vec<View>, Vec<View>) =
-        page.views.into_iter().partition(|view| view.sort_key.starts_with("entry#"));
+    let (entries, slots): (Vec<View>, Vec<View>) = page
+        .views
+        .into_iter()
+        .partition(|view| view.sort_key.starts_with("entry#"));
     Ok(Json(json!({
         "waitlistId": id,
         "entries": entries.into_iter().map(shown).collect::<Vec<_>>(),
@@ -94,5 +110,7 @@ fn shown(view: View) -> Value {
 }
 
 fn id_from_path<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: IdError| Problem::malformed(format!("The id in the path is not valid: {error}.")))
+    text.parse().map_err(|error: IdError| {
+        Problem::malformed(format!("The id in the path is not valid: {error}."))
+    })
 }

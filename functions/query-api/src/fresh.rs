@@ -27,7 +27,10 @@ impl AtLeast {
     pub(crate) fn parse(text: Option<&str>) -> Result<Option<Self>, Problem> {
         let Some(text) = text else { return Ok(None) };
         let parsed = text.rsplit_once('@').and_then(|(stream, number)| {
-            Some(Self { stream: stream.to_owned(), number: number.parse().ok()? })
+            Some(Self {
+                stream: stream.to_owned(),
+                number: number.parse().ok()?,
+            })
         });
         match parsed {
             Some(at_least) if !at_least.stream.is_empty() => Ok(Some(at_least)),
@@ -40,18 +43,29 @@ impl AtLeast {
 
 /// The view of `stream`, once it has seen `at_least` if that is about the same stream; a commit
 /// of another stream is waited for in that stream's own view first.
-pub(crate) async fn view_of(deps: &Deps, stream: &str, at_least: Option<&AtLeast>) -> Result<Option<View>, Problem> {
+pub(crate) async fn view_of(
+    deps: &Deps,
+    stream: &str,
+    at_least: Option<&AtLeast>,
+) -> Result<Option<View>, Problem> {
     if let Some(at_least) = at_least {
         wait_for(deps, at_least).await?;
     }
-    deps.views.of_stream(stream).await.map_err(|error| read_problem(&error))
+    deps.views
+        .of_stream(stream)
+        .await
+        .map_err(|error| read_problem(&error))
 }
 
 /// Waits until the view of the commit's stream has seen it.
 pub(crate) async fn wait_for(deps: &Deps, at_least: &AtLeast) -> Result<(), Problem> {
     let until = Instant::now() + WAIT_MAX;
     loop {
-        let view = deps.views.of_stream(&at_least.stream).await.map_err(|error| read_problem(&error))?;
+        let view = deps
+            .views
+            .of_stream(&at_least.stream)
+            .await
+            .map_err(|error| read_problem(&error))?;
         if view.is_some_and(|view| view.applied >= at_least.number) {
             return Ok(());
         }
@@ -76,7 +90,13 @@ mod tests {
     #[test]
     fn a_commit_name_is_cut_at_its_last_at_sign() {
         let parsed = AtLeast::parse(Some("entry#a@b@12")).expect("well-formed");
-        assert_eq!(parsed, Some(AtLeast { stream: "entry#a@b".to_owned(), number: 12 }));
+        assert_eq!(
+            parsed,
+            Some(AtLeast {
+                stream: "entry#a@b".to_owned(),
+                number: 12
+            })
+        );
         assert!(AtLeast::parse(Some("entry#a")).is_err());
         assert!(AtLeast::parse(Some("@3")).is_err());
         assert_eq!(AtLeast::parse(None), Ok(None));

@@ -19,8 +19,8 @@ use callboard_runtime::clock::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::Journal;
-use callboard_runtime::table::Table;
 use callboard_runtime::settings::{self, SettingsError, Vars};
+use callboard_runtime::table::Table;
 
 use crate::views::Views;
 
@@ -44,14 +44,20 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
-    Ok(callboard_runtime::http::service(router(deps), Clock::from_sdk(sdk)))
+    Ok(callboard_runtime::http::service(
+        router(deps),
+        Clock::from_sdk(sdk),
+    ))
 }
 
 fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/waitlists/{waitlist}", get(board::waitlist))
-        .route("/v1/waitlists/{waitlist}/entries/{entry}", get(board::entry))
+        .route(
+            "/v1/waitlists/{waitlist}/entries/{entry}",
+            get(board::entry),
+        )
         .route("/v1/slots/{slot}", get(board::slot))
         .route("/v1/notifications/{id}", get(notifications::show))
         .route("/v1/timelines/{correlation}", get(timelines::show))
@@ -65,6 +71,6 @@ async fn health() -> Json<serde_json::Value> {
 
 /// A table that could not be read, as a caller may see it; what it was goes to the log.
 pub(crate) fn read_problem(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error, "a table could not be read");
+    tracing::error!(%error, "a table could not be read");
     Problem::unavailable()
 }

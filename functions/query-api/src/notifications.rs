@@ -12,14 +12,25 @@ use crate::read_problem;
 use crate::timelines::event_json;
 
 pub(crate) async fn show(State(deps): App, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id: NotificationId =
-        id.parse().map_err(|_| Problem::malformed("The id in the path is not that of a notification."))?;
+    let id: NotificationId = id
+        .parse()
+        .map_err(|_| Problem::malformed("The id in the path is not that of a notification."))?;
     let stream = StreamId::notification(id);
-    let commits = deps.journal.read(&stream, 1).await.map_err(|error| read_problem(&error))?;
+    let commits = deps
+        .journal
+        .read(&stream, 1)
+        .await
+        .map_err(|error| read_problem(&error))?;
     if commits.is_empty() {
-        return Err(Problem::not_found("There is no such notification, or it is past its retention."));
+        return Err(Problem::not_found(
+            "There is no such notification, or it is past its retention.",
+        ));
     }
-    let loaded = deps.journal.load::<Notification>(&stream).await.map_err(|error| read_problem(&error))?;
+    let loaded = deps
+        .journal
+        .load::<Notification>(&stream)
+        .await
+        .map_err(|error| read_problem(&error))?;
     let events: Vec<Value> = commits
         .iter()
         .flat_map(|commit| (0..commit.events.len()).map(|index| event_json(commit, index)))

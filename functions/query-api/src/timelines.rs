@@ -13,9 +13,14 @@ use crate::read_problem;
 /// Most commits shown: a cascade of a hundred offers with their notifications has about 700.
 const COMMITS_MAX: usize = 2_000;
 
-pub(crate) async fn show(State(deps): App, Path(correlation): Path<String>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn show(
+    State(deps): App,
+    Path(correlation): Path<String>,
+) -> Result<Json<Value>, Problem> {
     if !is_safe_correlation_id(&correlation) {
-        return Err(Problem::malformed("The correlation id in the path is not valid."));
+        return Err(Problem::malformed(
+            "The correlation id in the path is not valid.",
+        ));
     }
     if !deps.timelines {
         return Err(Problem::new(
@@ -35,9 +40,13 @@ pub(crate) async fn show(State(deps): App, Path(correlation): Path<String>) -> R
         .flat_map(|commit| (0..commit.events.len()).map(|index| event_json(commit, index)))
         .collect();
     if events.is_empty() {
-        return Err(Problem::not_found("Nothing is known of this correlation id (yet)."));
+        return Err(Problem::not_found(
+            "Nothing is known of this correlation id (yet).",
+        ));
     }
-    Ok(Json(json!({ "correlationId": correlation, "events": events, "complete": found.complete })))
+    Ok(Json(
+        json!({ "correlationId": correlation, "events": events, "complete": found.complete }),
+    ))
 }
 
 /// One event as timelines show it. The journal holds ids only, so the data may be shown.

@@ -32,14 +32,33 @@ impl Views {
 
     /// The view of one whole stream.
     pub(crate) async fn of_stream(&self, stream: &str) -> Result<Option<View>, AwsFault> {
-        Ok(self.table.get(stream, VIEW_SORT_KEY).await?.as_ref().and_then(view))
+        Ok(self
+            .table
+            .get(stream, VIEW_SORT_KEY)
+            .await?
+            .as_ref()
+            .and_then(view))
     }
 
     /// One page of a board; `after` is the sort key to go on after.
-    pub(crate) async fn page(&self, key: &str, after: Option<&str>, limit: i32) -> Result<Page, AwsFault> {
-        let range = Range { pk: key, prefix: None, after, limit, consistent: false };
+    pub(crate) async fn page(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, AwsFault> {
+        let range = Range {
+            pk: key,
+            prefix: None,
+            after,
+            limit,
+            consistent: false,
+        };
         let page = self.table.page(range).await?;
-        Ok(Page { views: page.items.iter().filter_map(view).collect(), next: page.next })
+        Ok(Page {
+            views: page.items.iter().filter_map(view).collect(),
+            next: page.next,
+        })
     }
 }
 

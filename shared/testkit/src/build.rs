@@ -89,7 +89,10 @@ impl Message {
     pub fn of(envelope: &Envelope) -> Self {
         let mut message = Self::new(serde_json::to_string(envelope).expect("plain JSON"))
             .attribute("type", &envelope.event_type);
-        for (name, value) in [("correlationid", &envelope.correlationid), ("traceparent", &envelope.traceparent)] {
+        for (name, value) in [
+            ("correlationid", &envelope.correlationid),
+            ("traceparent", &envelope.traceparent),
+        ] {
             if let Some(value) = value {
                 message = message.attribute(name, value);
             }
@@ -143,7 +146,10 @@ impl Message {
             system["MessageGroupId"] = json!(group);
         }
         let attributes = self.attributes.iter().map(|(name, value)| {
-            (name.clone(), json!({ "stringValue": value, "dataType": "String" }))
+            (
+                name.clone(),
+                json!({ "stringValue": value, "dataType": "String" }),
+            )
         });
         json!({
             "messageId": self.id,
@@ -180,7 +186,10 @@ pub fn stream_event(items: &[std::collections::HashMap<String, AttributeValue>])
         other => panic!("no table of the house holds {other:?}"),
     };
     let records = items.iter().enumerate().map(|(at, item)| {
-        let image: Map<_, _> = item.iter().map(|(name, value)| (name.clone(), typed(value))).collect();
+        let image: Map<_, _> = item
+            .iter()
+            .map(|(name, value)| (name.clone(), typed(value)))
+            .collect();
         let keys = json!({ "pk": image.get("pk"), "sk": image.get("sk") });
         json!({
             "eventID": Uuid::new_v4(),

@@ -11,20 +11,32 @@ use tower::ServiceExt;
 #[must_use]
 pub fn twice_and_shuffled(inner: Service, seed: u64) -> Service {
     let mut seeds = fastrand::Rng::with_seed(seed);
-    let seeds = std::sync::Arc::new(std::sync::Mutex::new(std::iter::from_fn(move || Some(seeds.u64(..)))));
+    let seeds = std::sync::Arc::new(std::sync::Mutex::new(std::iter::from_fn(move || {
+        Some(seeds.u64(..))
+    })));
     service(move |event: LambdaEvent<Value>| {
         let inner = inner.clone();
         let draws = {
-            let mut seeds = seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            [seeds.next().unwrap_or_default(), seeds.next().unwrap_or_default()]
+            let mut seeds = seeds
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            [
+                seeds.next().unwrap_or_default(),
+                seeds.next().unwrap_or_default(),
+            ]
         };
         async move {
             if !is_queue(&event.payload) {
                 return inner.oneshot(event).await;
             }
             let [first, second] = draws.map(|seed| shuffled(&event.payload, seed));
-            let first = inner.clone().oneshot(LambdaEvent::new(first, event.context.clone())).await?;
-            let second = inner.oneshot(LambdaEvent::new(second, event.context)).await?;
+            let first = inner
+                .clone()
+                .oneshot(LambdaEvent::new(first, event.context.clone()))
+                .await?;
+            let second = inner
+                .oneshot(LambdaEvent::new(second, event.context))
+                .await?;
             // What the first delivery could not handle and the second could, is handled; what
             // was handled and then failed, comes back once more.
             checked(&first, second)
@@ -41,14 +53,24 @@ fn checked(first: &Value, second: Value) -> Result<Value, lambda_runtime::Error>
 }
 
 fn is_queue(event: &Value) -> bool {
-    event.pointer("/Records/0/eventSource").and_then(Value::as_str) == Some("aws:sqs")
+    event
+        .pointer("/Records/0/eventSource")
+        .and_then(Value::as_str)
+        == Some("aws:sqs")
 }
 
 /// The same batch in another order; in its own, if its queue is FIFO.
 #[must_use]
 pub fn shuffled(event: &Value, seed: u64) -> Value {
-    let arn = event.pointer("/Records/0/eventSourceARN").and_then(Value::as_str).unwrap_or_default();
-    let mut records = event.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
+    let arn = event
+        .pointer("/Records/0/eventSourceARN")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut records = event
+        .get("Records")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if !arn.ends_with(".fifo") {
         fastrand::Rng::with_seed(seed).shuffle(&mut records);
     }
@@ -64,13 +86,17 @@ mod tests {
 
     fn bodies(event: &Value) -> Vec<String> {
         let records = event["Records"].as_array().into_iter().flatten();
-        records.map(|record| record["body"].as_str().unwrap_or_default().to_owned()).collect()
+        records
+            .map(|record| record["body"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     fn recording(seen: &Arc<Mutex<Vec<Vec<String>>>>) -> Service {
         let seen = seen.clone();
         service(move |event: LambdaEvent<Value>| {
-            seen.lock().expect("unpoisoned").push(bodies(&event.payload));
+            seen.lock()
+                .expect("unpoisoned")
+                .push(bodies(&event.payload));
             async { Ok(json!({ "batchItemFailures": [] })) }
         })
     }
@@ -80,7 +106,10 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let messages: Vec<_> = (0..8).map(|n| Message::new(n.to_string())).collect();
         let event = LambdaEvent::new(sqs_event(&messages), Context::default());
-        twice_and_shuffled(recording(&seen), 7).oneshot(event).await.expect("an answer");
+        twice_and_shuffled(recording(&seen), 7)
+            .oneshot(event)
+            .await
+            .expect("an answer");
         let seen = seen.lock().expect("unpoisoned");
         assert_eq!(seen.len(), 2);
         assert_ne!(seen[0], seen[1]);
@@ -93,9 +122,14 @@ mod tests {
     #[tokio::test]
     async fn a_fifo_batch_keeps_its_order() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let messages: Vec<_> = (0..8).map(|n| Message::new(n.to_string()).group("g")).collect();
+        let messages: Vec<_> = (0..8)
+            .map(|n| Message::new(n.to_string()).group("g"))
+            .collect();
         let event = LambdaEvent::new(sqs_event(&messages), Context::default());
-        twice_and_shuffled(recording(&seen), 7).oneshot(event).await.expect("an answer");
+        twice_and_shuffled(recording(&seen), 7)
+            .oneshot(event)
+            .await
+            .expect("an answer");
         let order: Vec<_> = (0..8).map(|n| n.to_string()).collect();
         assert_eq!(*seen.lock().expect("unpoisoned"), [order.clone(), order]);
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -52,7 +53,10 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { reached: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) }
+        Self {
+            reached: Arc::new(Semaphore::new(0)),
+            open: Arc::new(Semaphore::new(0)),
+        }
     }
 }
 
@@ -103,7 +107,10 @@ impl Costs {
     /// Requests of one operation.
     #[must_use]
     pub fn requests(&self, operation: &str) -> u64 {
-        self.by_operation.get(operation).copied().unwrap_or_default()
+        self.by_operation
+            .get(operation)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Requests of all operations.
@@ -148,18 +155,27 @@ impl Faults {
     /// Wraps a client.
     #[must_use]
     pub fn around(client: SharedHttpClient) -> Self {
-        Self { client, plan: Arc::default() }
+        Self {
+            client,
+            plan: Arc::default(),
+        }
     }
 
     /// The same configuration, with this client between.
     #[must_use]
     pub fn sdk_config(&self, base: &SdkConfig) -> SdkConfig {
-        base.to_builder().http_client(SharedHttpClient::new(self.clone())).build()
+        base.to_builder()
+            .http_client(SharedHttpClient::new(self.clone()))
+            .build()
     }
 
     /// The next request of `operation` (or of [`ANY`]) meets `fault`; faults queue up.
     pub fn next(&self, operation: &str, fault: Fault) {
-        self.plan().next.entry(operation.to_owned()).or_default().push_back(fault);
+        self.plan()
+            .next
+            .entry(operation.to_owned())
+            .or_default()
+            .push_back(fault);
     }
 
     /// The next `times` requests of `operation` meet `fault`.
@@ -187,7 +203,8 @@ impl Faults {
     fn take(&self, operation: &str) -> Fault {
         let mut plan = self.plan();
         let own = plan.next.get_mut(operation).and_then(VecDeque::pop_front);
-        own.or_else(|| plan.next.get_mut(ANY).and_then(VecDeque::pop_front)).unwrap_or(Fault::Pass)
+        own.or_else(|| plan.next.get_mut(ANY).and_then(VecDeque::pop_front))
+            .unwrap_or(Fault::Pass)
     }
 
     fn count(&self, operation: &str, answer: Option<&HttpResponse>) {
@@ -200,8 +217,15 @@ impl Faults {
         }
         let units = answer.body().bytes().map_or(0.0, consumed);
         if units > 0.0 {
-            let reads = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan" | "TransactGetItems");
-            let kind = if reads { &mut costs.read_units } else { &mut costs.write_units };
+            let reads = matches!(
+                operation,
+                "GetItem" | "BatchGetItem" | "Query" | "Scan" | "TransactGetItems"
+            );
+            let kind = if reads {
+                &mut costs.read_units
+            } else {
+                &mut costs.write_units
+            };
             *kind.entry(operation.to_owned()).or_default() += units;
         }
     }
@@ -209,8 +233,15 @@ impl Faults {
 
 /// `ConsumedCapacity` of one answer: one table's, or a list of several.
 fn consumed(body: &[u8]) -> f64 {
-    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return 0.0 };
-    let units = |table: &Value| table.get("CapacityUnits").and_then(Value::as_f64).unwrap_or(0.0);
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        return 0.0;
+    };
+    let units = |table: &Value| {
+        table
+            .get("CapacityUnits")
+            .and_then(Value::as_f64)
+            .unwrap_or(0.0)
+    };
     match answer.get("ConsumedCapacity") {
         Some(Value::Array(tables)) => tables.iter().map(units).sum(),
         Some(table) => units(table),
@@ -219,9 +250,16 @@ fn consumed(body: &[u8]) -> f64 {
 }
 
 impl HttpClient for Faults {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         let inner = self.client.http_connector(settings, components);
-        SharedHttpConnector::new(FaultyConnector { faults: self.clone(), inner })
+        SharedHttpConnector::new(FaultyConnector {
+            faults: self.clone(),
+            inner,
+        })
     }
 }
 
@@ -245,7 +283,9 @@ impl HttpConnector for FaultyConnector {
                     let body = serde_json::json!({ "__type": "com.amazon.coral.availability#ThrottlingException" });
                     return this.answer(&operation, 400, body.to_string());
                 }
-                Fault::Answer(status, body) => return this.answer(&operation, *status, body.clone()),
+                Fault::Answer(status, body) => {
+                    return this.answer(&operation, *status, body.clone());
+                }
                 Fault::DropAnswer | Fault::DelayAnswer(_) | Fault::Pass => {}
             }
             let answer = this.inner.call(request).await;
@@ -263,10 +303,18 @@ impl HttpConnector for FaultyConnector {
 }
 
 impl FaultyConnector {
-    fn answer(&self, operation: &str, status: u16, body: String) -> Result<HttpResponse, ConnectorError> {
-        let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
+    fn answer(
+        &self,
+        operation: &str,
+        status: u16,
+        body: String,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let status =
+            StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
         let mut answer = HttpResponse::new(status, SdkBody::from(body));
-        answer.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+        answer
+            .headers_mut()
+            .insert("content-type", "application/x-amz-json-1.0");
         self.faults.count(operation, Some(&answer));
         Ok(answer)
     }
@@ -278,10 +326,17 @@ fn broken() -> ConnectorError {
 
 /// `PutItem` of `X-Amz-Target: DynamoDB_20120810.PutItem`, or of a form's `Action=`.
 fn operation(request: &HttpRequest) -> String {
-    if let Some((_, operation)) = request.headers().get("x-amz-target").and_then(|target| target.rsplit_once('.')) {
+    if let Some((_, operation)) = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.rsplit_once('.'))
+    {
         return operation.to_owned();
     }
     let body = request.body().bytes().unwrap_or_default();
     let form = String::from_utf8_lossy(body);
-    form.split('&').find_map(|field| field.strip_prefix("Action=")).unwrap_or_default().to_owned()
+    form.split('&')
+        .find_map(|field| field.strip_prefix("Action="))
+        .unwrap_or_default()
+        .to_owned()
 }

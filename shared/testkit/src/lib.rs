@@ -15,6 +15,7 @@
 pub mod build;
 pub mod deliver;
 pub mod faults;
+pub mod gateway;
 pub mod time;
 pub mod world;
 

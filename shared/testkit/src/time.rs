@@ -46,5 +46,7 @@ where
             tokio::time::sleep(PAUSE).await;
         }
     });
-    found.await.unwrap_or_else(|_| panic!("after {limit:?}: {what}"))
+    found
+        .await
+        .unwrap_or_else(|_| panic!("after {limit:?}: {what}"))
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use callboard_contracts::Timestamp;
@@ -62,13 +63,20 @@ impl World {
     /// # Panics
     /// When the engine cannot be opened or filled.
     pub async fn with(clock: EngineClock, timeline: bool) -> Self {
-        let config = EngineConfig { clock, ..EngineConfig::default() };
+        let config = EngineConfig {
+            clock,
+            ..EngineConfig::default()
+        };
         let engine = Engine::open(config).await.expect("the engine opens");
         let base = engine.sdk_config();
         make_tables(&aws_sdk_dynamodb::Client::new(&base), timeline).await;
         let faults = Faults::around(base.http_client().expect("the engine's client"));
         let sdk = faults.sdk_config(&base);
-        Self { engine, faults, sdk }
+        Self {
+            engine,
+            faults,
+            sdk,
+        }
     }
 
     /// The engine.
@@ -136,14 +144,16 @@ impl World {
     /// # Panics
     /// When the queues cannot be made.
     pub async fn queue(&self, name: &str) -> QueuePair {
-        let (base, suffix) = name.strip_suffix(".fifo").map_or((name, ""), |base| (base, ".fifo"));
+        let (base, suffix) = name
+            .strip_suffix(".fifo")
+            .map_or((name, ""), |base| (base, ".fifo"));
         let sqs = aws_sdk_sqs::Client::new(&self.engine.sdk_config());
         let mut urls = Vec::new();
         for name in [format!("{base}{suffix}"), format!("{base}-dlq{suffix}")] {
-            let mut call = sqs
-                .create_queue()
-                .queue_name(name)
-                .attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECS.to_string());
+            let mut call = sqs.create_queue().queue_name(name).attributes(
+                QueueAttributeName::VisibilityTimeout,
+                VISIBILITY_SECS.to_string(),
+            );
             if !suffix.is_empty() {
                 call = call.attributes(QueueAttributeName::FifoQueue, "true");
             }
@@ -151,13 +161,22 @@ impl World {
             urls.push(made.queue_url.expect("its URL"));
         }
         let dlq_url = urls.pop().expect("two queues");
-        QueuePair { url: urls.pop().expect("two queues"), dlq_url }
+        QueuePair {
+            url: urls.pop().expect("two queues"),
+            dlq_url,
+        }
     }
 
     /// The outlet of `function` for a pair of queues.
     #[must_use]
     pub fn outlet(&self, queues: &QueuePair, function: &str) -> Outlet {
-        Outlet::new(self.sqs(), &queues.url, &queues.dlq_url, function, self.clock())
+        Outlet::new(
+            self.sqs(),
+            &queues.url,
+            &queues.dlq_url,
+            function,
+            self.clock(),
+        )
     }
 
     /// Receives up to ten messages as Lambda's poller does, and gives the event it would hand
@@ -233,19 +252,34 @@ async fn make_tables(client: &aws_sdk_dynamodb::Client, timeline: bool) {
         call.send().await.expect("a table");
     }
     for table in [JOURNAL, CONTACTS] {
-        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build().expect("it is whole");
-        let call = client.update_time_to_live().table_name(table).time_to_live_specification(ttl);
+        let ttl = TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name("ttl")
+            .build()
+            .expect("it is whole");
+        let call = client
+            .update_time_to_live()
+            .table_name(table)
+            .time_to_live_specification(ttl);
         call.send().await.expect("the table takes a TTL");
     }
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("it is whole")
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(kind)
+        .build()
+        .expect("it is whole")
 }
 
 fn keys(pk: &str, sk: &str) -> Vec<KeySchemaElement> {
     let key = |name: &str, kind| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("it is whole")
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .expect("it is whole")
     };
     vec![key(pk, KeyType::Hash), key(sk, KeyType::Range)]
 }
@@ -254,7 +288,11 @@ fn index(name: &str, pk: &str, sk: &str) -> GlobalSecondaryIndex {
     GlobalSecondaryIndex::builder()
         .index_name(name)
         .set_key_schema(Some(keys(pk, sk)))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .projection(
+            Projection::builder()
+                .projection_type(ProjectionType::KeysOnly)
+                .build(),
+        )
         .build()
         .expect("it is whole")
 }

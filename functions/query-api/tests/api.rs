@@ -1,0 +1,167 @@
+//! The API as a reader meets it, on the embedded engine.
+
+use std::time::Duration;
+
+use callboard_contracts::waitlist::EntryJoined;
+use callboard_contracts::{Cause, EntryId, RecipientId, StreamId, WaitlistId};
+use callboard_domain::waitlist::entry::Entry;
+use callboard_engine::Clock;
+use callboard_runtime::function::Service;
+use callboard_runtime::journal::Loaded;
+use callboard_runtime::settings::Vars;
+use callboard_runtime::table::{Table, integer, key, string};
+use callboard_testkit::World;
+use callboard_testkit::gateway::{Answer, Request, answer_of};
+use serde_json::Value;
+
+struct Api {
+    world: World,
+    function: Service,
+}
+
+impl Api {
+    async fn open(timelines: bool) -> Self {
+        let world = World::with(Clock::real(), timelines).await;
+        let vars: Vars = [
+            ("JOURNAL_TABLE", "journal"),
+            ("VIEWS_TABLE", "views"),
+            ("TIMELINE_INDEX", if timelines { "true" } else { "false" }),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let function = query_api::build(&vars, world.sdk())
+            .await
+            .expect("settings are complete");
+        Self { world, function }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        Request::new("GET", path, self.world.now())
+            .send(&self.function)
+            .await
+    }
+
+    async fn put_view(&self, stream: &str, applied: u64) {
+        let table = Table::new(self.world.sdk(), "views");
+        let mut item = key(stream, "view");
+        item.insert(
+            "doc".to_owned(),
+            string(r#"{"entryId":"e1","waitlistId":"w1","state":"waiting"}"#),
+        );
+        item.insert("applied".to_owned(), integer(applied));
+        item.insert("as_of".to_owned(), integer(1_768_473_000_000_i64));
+        table
+            .write_all(vec![table.put(item, None)])
+            .await
+            .expect("written");
+    }
+}
+
+#[tokio::test]
+async fn a_view_says_how_fresh_it_is_and_belongs_to_its_waitlist() {
+    let api = Api::open(false).await;
+    api.put_view("entry#e1", 3).await;
+    let found = api.get("/v1/waitlists/w1/entries/e1").await;
+    assert_eq!(found.status, 200, "{}", found.text);
+    assert_eq!(found.json()["asOf"], "2026-01-15T10:30:00.000Z");
+    assert_eq!(found.json()["applied"], 3);
+    assert_eq!(api.get("/v1/waitlists/w2/entries/e1").await.status, 404);
+}
+
+#[tokio::test]
+async fn at_least_waits_for_the_commit_and_gives_up_with_retry_after() {
+    let api = Api::open(false).await;
+    api.put_view("entry#e1", 3).await;
+    let path = "/v1/waitlists/w1/entries/e1?at-least=entry%23e1@4";
+    let later = async {
+        tokio::task::yield_now().await;
+        api.put_view("entry#e1", 4).await;
+    };
+    let (answer, ()) = tokio::join!(api.get(path), later);
+    assert_eq!(
+        (answer.status, &answer.json()["applied"]),
+        (200, &Value::from(4)),
+        "{}",
+        answer.text
+    );
+    tokio::time::pause();
+    let never = api
+        .get("/v1/waitlists/w1/entries/e1?at-least=entry%23e1@9")
+        .await;
+    assert_eq!((never.status, never.problem().as_str()), (503, "not-yet"));
+    assert_eq!(never.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn a_timeline_lists_what_followed_from_one_cause() {
+    let api = Api::open(true).await;
+    let cause = Cause {
+        causation_id: "request-1".to_owned(),
+        correlation_id: "corr-1".to_owned(),
+        hash: "h".to_owned(),
+        traceparent: None,
+    };
+    for entry in ["e1", "e2"] {
+        let entry_id = EntryId::parse(entry).expect("an id");
+        let joined = EntryJoined {
+            waitlist_id: WaitlistId::parse("w1").expect("an id"),
+            entry_id: entry_id.clone(),
+            recipient_id: RecipientId::parse("usr-1").expect("an id"),
+            service: "physio".to_owned(),
+            urgency: callboard_contracts::waitlist::Urgency::Soon,
+        };
+        let commit = Loaded::<Entry>::fresh(StreamId::entry(&entry_id))
+            .next(&cause, api.world.now())
+            .event(joined);
+        api.world
+            .journal()
+            .append(commit.build().expect("a commit"))
+            .await
+            .expect("appended");
+    }
+    let timeline = callboard_testkit::eventually(
+        Duration::from_secs(5),
+        "both commits are indexed",
+        async || {
+            let answer = api.get("/v1/timelines/corr-1").await;
+            (answer.json()["events"].as_array().map(Vec::len) == Some(2)).then_some(answer)
+        },
+    )
+    .await;
+    assert_eq!(timeline.json()["events"][0]["causationId"], "request-1");
+    assert_eq!(timeline.json()["complete"], true);
+    assert_eq!(api.get("/v1/timelines/corr-2").await.status, 404);
+    let without = Api::open(false).await.get("/v1/timelines/corr-1").await;
+    assert_eq!(
+        (without.status, without.problem().as_str()),
+        (501, "no-timeline-index")
+    );
+}
+
+#[tokio::test]
+async fn every_sample_is_answered_as_documented() {
+    let api = Api::open(true).await;
+    let expected = [
+        ("health", 200, ""),
+        ("unknown-slot", 404, "not-found"),
+        ("empty-waitlist", 200, ""),
+        ("malformed-at-least", 400, "malformed"),
+        ("unknown-timeline", 404, "not-found"),
+        ("malformed-notification-id", 400, "malformed"),
+    ];
+    for (case, status, problem) in expected {
+        let path = format!(
+            "{}/../../events/samples/query-api/{case}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let event: Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect("JSON");
+        let answer = answer_of(&api.function, event).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (status, problem),
+            "{case}: {}",
+            answer.text
+        );
+    }
+}
