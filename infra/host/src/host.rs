@@ -6,23 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use callboard_template::{EventSource, Function as Definition, Stack};
-use futures::FutureExt;
+use callboard_template::Stack;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
-use crate::error::{HostError, Place};
-use crate::http::{Gateway, GatewayConfig, Routes};
-use crate::invocation::{Function, FunctionConfig, Running};
-use crate::mappings::Source;
+use crate::error::HostError;
+use crate::http::Gateway;
+use crate::invocation::Running;
 use crate::observe::{Invocation, Observer, Totals};
-use crate::provision::{REGION_DEFAULT, TEMPLATE, provision, text};
+use crate::provision::provision;
 use crate::registry::Registry;
-use crate::resources::{Resource, Resources};
-use crate::stop::{Stop, Stopper};
-use crate::stream::{Checkpoints, StreamContext};
-use crate::{Vars, http, queue, stream};
+use crate::resources::Resources;
+use crate::starting::{Starting, check_binaries, environments, http_api};
+use crate::stop::Stopper;
+use crate::stream::Checkpoints;
+use crate::{Vars, http};
 
 /// Prefix of physical names unless another is asked for.
 const PREFIX_DEFAULT: &str = "callboard-";
@@ -187,233 +185,4 @@ impl std::fmt::Debug for Host {
             .field("resources", &self.resources)
             .finish_non_exhaustive()
     }
-}
-
-/// The parts at hand while a host starts.
-struct Starting<'a> {
-    config: &'a HostConfig,
-    resources: &'a Resources,
-    environments: &'a BTreeMap<String, Vars>,
-    observer: &'a Observer,
-    running: &'a Running,
-}
-
-impl Starting<'_> {
-    fn clock(&self) -> SharedTimeSource {
-        self.config
-            .sdk
-            .time_source()
-            .unwrap_or_else(|| SharedTimeSource::new(SystemTimeSource::new()))
-    }
-
-    /// Builds all functions at once, as Lambda would, by logical id.
-    async fn functions(&self) -> Result<BTreeMap<String, Function>, HostError> {
-        let building = self
-            .config
-            .stack
-            .functions
-            .iter()
-            .map(|definition| self.function(definition));
-        futures::future::try_join_all(building)
-            .await
-            .map(|functions| functions.into_iter().collect())
-    }
-
-    async fn function(&self, definition: &Definition) -> Result<(String, Function), HostError> {
-        let binary = &definition.binary;
-        let failed = |source| HostError::Build {
-            binary: binary.clone(),
-            source,
-        };
-        let build = self
-            .config
-            .registry
-            .get(binary)
-            .ok_or_else(|| unknown_binary(self.config, definition))?;
-        let vars = self
-            .environments
-            .get(&definition.logical_id)
-            .cloned()
-            .unwrap_or_default();
-        let sdk = self.config.function_sdk.clone();
-        let building = std::panic::AssertUnwindSafe(async move { build(vars, sdk).await });
-        let service = building
-            .catch_unwind()
-            .await
-            .map_err(|_panic| failed("it panicked".into()))?
-            .map_err(failed)?;
-        let arn = self
-            .resources
-            .get(&definition.logical_id)
-            .map(|function| function.arn().to_owned())
-            .unwrap_or_default();
-        let config = FunctionConfig {
-            name: binary.as_str().into(),
-            arn,
-            timeout: Duration::from_secs(definition.timeout_s.into()),
-            memory_mb: i32::try_from(definition.memory_mb).unwrap_or(i32::MAX),
-        };
-        let function = Function::new(
-            config,
-            service,
-            self.clock(),
-            self.observer.clone(),
-            self.running.clone(),
-        );
-        Ok((definition.logical_id.clone(), function))
-    }
-
-    /// Checks every mapping, then starts all of them.
-    fn pollers(
-        &self,
-        functions: &BTreeMap<String, Function>,
-        checkpoints: &Checkpoints,
-        stop: &Stop,
-    ) -> Result<JoinSet<()>, HostError> {
-        let region = region(&self.config.sdk);
-        let (mut queues, mut streams) = (Vec::new(), Vec::new());
-        for definition in &self.config.stack.functions {
-            let Some(function) = functions.get(&definition.logical_id) else {
-                continue;
-            };
-            let source = Source {
-                stack: &self.config.stack,
-                resources: self.resources,
-                region: &region,
-                function: definition,
-                file: TEMPLATE,
-            };
-            for event in &definition.events {
-                match event {
-                    EventSource::Sqs(sqs) if sqs.enabled => {
-                        queues.push((source.queue(sqs)?, function.clone()));
-                    }
-                    EventSource::Stream(stream) if stream.enabled => {
-                        streams.push((source.stream(stream)?, function.clone()));
-                    }
-                    EventSource::Sqs(_) | EventSource::Stream(_) => {}
-                }
-            }
-        }
-        let mut pollers = JoinSet::new();
-        let sqs = aws_sdk_sqs::Client::new(&self.config.sdk);
-        for (mapping, function) in queues {
-            pollers.spawn(queue::run(mapping, function, sqs.clone(), stop.clone()));
-        }
-        for (mapping, function) in streams {
-            let context = StreamContext {
-                mapping,
-                function,
-                streams: aws_sdk_dynamodbstreams::Client::new(&self.config.sdk),
-                sqs: sqs.clone(),
-                sns: aws_sdk_sns::Client::new(&self.config.sdk),
-                checkpoints: checkpoints.clone(),
-            };
-            pollers.spawn(stream::run(Arc::new(context), stop.clone()));
-        }
-        let (checkpoints, stop) = (checkpoints.clone(), stop.clone());
-        pollers.spawn(async move { checkpoints.keep_written(stop).await });
-        Ok(pollers)
-    }
-
-    fn gateway(&self, functions: &BTreeMap<String, Function>) -> Gateway {
-        let api = self.config.stack.http_api.as_ref();
-        let routes = api
-            .into_iter()
-            .flat_map(|api| &api.routes)
-            .filter_map(|route| {
-                let function = functions.get(&route.function)?.clone();
-                Some((route.method.clone(), route.path.clone(), function))
-            });
-        Gateway {
-            config: GatewayConfig {
-                account: self.resources.account().unwrap_or_default().to_owned(),
-                api_id: api.map_or_else(String::new, |api| api_id(&api.logical_id)),
-            },
-            routes: Routes::new(routes),
-            clock: self.clock(),
-        }
-    }
-}
-
-/// API Gateway makes ids up; here the logical id is enough.
-fn api_id(logical_id: &str) -> String {
-    logical_id.to_lowercase()
-}
-
-fn http_api(config: &HostConfig, logical_id: &str) -> Resource {
-    let id = api_id(logical_id);
-    Resource::HttpApi {
-        arn: format!("arn:aws:apigateway:{}::/apis/{id}", region(&config.sdk)),
-        id,
-        endpoint: config.api_endpoint.clone(),
-    }
-}
-
-/// Before anything is created: is every function known?
-fn check_binaries(config: &HostConfig) -> Result<(), HostError> {
-    let unknown = config
-        .stack
-        .functions
-        .iter()
-        .find(|definition| config.registry.get(&definition.binary).is_none());
-    unknown.map_or(Ok(()), |definition| Err(unknown_binary(config, definition)))
-}
-
-fn unknown_binary(config: &HostConfig, definition: &Definition) -> HostError {
-    let known: Vec<&str> = config.registry.names().collect();
-    place(definition).problem(
-        "Metadata.BuildProperties.Binary",
-        format!(
-            "`{}` is no function that this host knows; it has {}",
-            definition.binary,
-            known.join(", ")
-        ),
-    )
-}
-
-fn place(definition: &Definition) -> Place<'_> {
-    Place {
-        file: TEMPLATE,
-        logical_id: &definition.logical_id,
-        position: definition.position,
-    }
-}
-
-fn region(sdk: &SdkConfig) -> String {
-    sdk.region()
-        .map_or(REGION_DEFAULT, |region| region.as_ref())
-        .to_owned()
-}
-
-/// Every function's environment with all references resolved, and what Lambda adds:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-fn environments(
-    config: &HostConfig,
-    resources: &Resources,
-) -> Result<BTreeMap<String, Vars>, HostError> {
-    let mut environments = BTreeMap::new();
-    for definition in &config.stack.functions {
-        let mut vars = Vars::from([
-            ("AWS_REGION".to_owned(), region(&config.sdk)),
-            (
-                "AWS_LAMBDA_FUNCTION_NAME".to_owned(),
-                resources
-                    .get(&definition.logical_id)
-                    .map(|function| function.name().to_owned())
-                    .unwrap_or_default(),
-            ),
-            (
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(),
-                definition.memory_mb.to_string(),
-            ),
-        ]);
-        for (name, value) in &definition.env {
-            let path = format!("Properties.Environment.Variables.{name}");
-            let value = text(value, resources, place(definition), &path)?;
-            vars.insert(name.clone(), value);
-        }
-        environments.insert(definition.logical_id.clone(), vars);
-    }
-    Ok(environments)
 }

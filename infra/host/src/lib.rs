@@ -31,6 +31,7 @@ mod provision;
 mod queue;
 mod registry;
 mod resources;
+mod starting;
 mod stop;
 mod stream;
 

@@ -29,8 +29,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The next batch; empty if nothing came within one long poll or a stop was asked for.
 pub(super) async fn batch(sqs: &Client, mapping: &QueueMapping, stop: &mut Stop) -> Vec<Message> {
     let first = tokio::select! {
-        () = stop.requested() => return Vec::new(),
+        // What has arrived is taken even if a stop came at the same moment.
+        biased;
         first = receive_patiently(sqs, mapping) => first,
+        () = stop.requested() => return Vec::new(),
     };
     if first.is_empty() || mapping.window.is_zero() || mapping.fifo {
         return first;

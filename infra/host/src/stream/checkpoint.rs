@@ -54,7 +54,7 @@ pub enum CheckpointError {
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     format: u32,
-    /// Sequence number per "function|stream ARN|shard id".
+    /// Sequence number per "function ARN|stream ARN|shard id".
     checkpoints: BTreeMap<String, String>,
 }
 

@@ -73,7 +73,7 @@ impl Reader {
     pub(super) fn new(context: Arc<StreamContext>, shard_id: String, stop: Stop) -> Self {
         let checkpoint_key = format!(
             "{}|{}|{shard_id}",
-            context.function.config().name,
+            context.function.config().arn,
             context.mapping.stream_arn
         );
         Reader {

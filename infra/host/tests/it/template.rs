@@ -183,7 +183,8 @@ async fn a_function_that_does_not_start_stops_the_host_with_its_name() {
 fn house() -> Stack {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");
-    callboard_template::load("template.yaml", &text, &Parameters::default())
+    let parameters = Parameters::default().with("LinkKeys", "k1:none");
+    callboard_template::load("template.yaml", &text, &parameters)
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -243,7 +244,7 @@ async fn the_houses_template_is_served_whole_and_again_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_hour_costs_a_request_every_other_second() {
+async fn an_idle_hour_costs_three_requests_a_minute_for_each_mapping() {
     let engine = engine().await;
     let counting = Counting::new(engine.http_client());
     let sdk = engine
@@ -257,8 +258,42 @@ async fn an_idle_hour_costs_a_request_every_other_second() {
     let before = counting.requests();
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     let requests = counting.requests() - before;
-    // One long poll of 20 s for each of six queues and the stream, and a look at its shards
-    // each minute: 7 × 180 + 60.
-    assert!((1_200..=1_400).contains(&requests), "{requests} requests");
+    // One long poll of 20 s for each mapping, and a look at the stream's shards each minute.
+    let mappings: usize = house()
+        .functions
+        .iter()
+        .map(|function| function.events.len())
+        .sum();
+    let expected = mappings * 180 + 60;
+    assert!(
+        requests.abs_diff(expected) <= mappings,
+        "{requests} requests, not about {expected}"
+    );
+    host.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_around_the_registry_sees_every_call_by_name() {
+    let engine = engine().await;
+    let calls = Seen::new();
+    let layered = registry(|_| async { Ok(json!({})) }).wrapped({
+        let calls = calls.clone();
+        move |binary, inner| {
+            let (calls, binary) = (calls.clone(), binary.to_owned());
+            Service::new(tower::service_fn(move |event: LambdaEvent<Value>| {
+                calls.push((binary.clone(), bodies(&event.payload)));
+                inner.clone().oneshot(event)
+            }))
+        }
+    });
+    let host = start(stack(FLOW), &engine, layered).await;
+    TestQueue::of(host.resources(), &engine.sdk_config(), "Inbox")
+        .send("hello")
+        .await;
+    until("a call", || async { calls.len() == 1 }).await;
+    assert_eq!(
+        calls.all(),
+        [("worker".to_owned(), vec!["hello".to_owned()])]
+    );
     host.shutdown().await;
 }
