@@ -12,23 +12,34 @@ use callboard_contracts::Timestamp;
 pub struct Backoff {
     /// The cap of the first delay.
     pub base: Duration,
+    /// By what the cap grows from one delay to the next.
+    pub factor: u32,
     /// The cap never grows beyond this.
     pub cap: Duration,
 }
 
 impl Backoff {
     /// Between two tries of one call inside an invocation: short, for the caller waits.
-    pub const CALL: Self = Self { base: Duration::from_millis(25), cap: Duration::from_secs(1) };
+    pub const CALL: Self = Self {
+        base: Duration::from_millis(25),
+        factor: 2,
+        cap: Duration::from_secs(1),
+    };
 
-    /// Between two deliveries of one message: 2 s at first, never above two minutes, so that
-    /// five tries lie within the visibility an operator expects.
-    pub const MESSAGE: Self = Self { base: Duration::from_secs(2), cap: Duration::from_secs(120) };
+    /// Between two deliveries of one message: up to 2 s, 8 s, 32 s, two minutes. A lost race is
+    /// over soon; a throttle or a provider's trouble takes minutes, and five tries should
+    /// outlast it.
+    pub const MESSAGE: Self = Self {
+        base: Duration::from_secs(2),
+        factor: 4,
+        cap: Duration::from_secs(120),
+    };
 
     /// The upper bound of the delay after `attempt` (from 1).
     #[must_use]
     pub fn bound(self, attempt: u32) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(20);
-        self.base.saturating_mul(1 << doublings).min(self.cap)
+        let growth = self.factor.saturating_pow(attempt.saturating_sub(1));
+        self.base.saturating_mul(growth).min(self.cap)
     }
 
     /// A delay drawn uniformly from zero to [`Backoff::bound`].
@@ -54,19 +65,28 @@ const HOLD_JITTER: Duration = Duration::from_secs(3);
 /// time (from 1) comes back: at least one second, and at least `after`.
 #[must_use]
 pub fn visibility_secs(attempt: u32, after: Option<Duration>) -> i32 {
-    let delay = after.unwrap_or_default().saturating_add(Backoff::MESSAGE.draw(attempt));
+    let delay = after
+        .unwrap_or_default()
+        .saturating_add(Backoff::MESSAGE.draw(attempt));
     whole_secs(delay).max(1)
 }
 
 /// The visibility time-out, in seconds, with which a message comes back just after `until`.
 #[must_use]
 pub fn visibility_until(until: Timestamp, now: Timestamp) -> i32 {
-    whole_secs(until.since(now).saturating_add(HOLD_JITTER.mul_f64(fastrand::f64()))).max(1)
+    whole_secs(
+        until
+            .since(now)
+            .saturating_add(HOLD_JITTER.mul_f64(fastrand::f64())),
+    )
+    .max(1)
 }
 
 fn whole_secs(delay: Duration) -> i32 {
     let secs = delay.as_millis().div_ceil(1_000);
-    i32::try_from(secs).unwrap_or(VISIBILITY_MAX_SECS).min(VISIBILITY_MAX_SECS)
+    i32::try_from(secs)
+        .unwrap_or(VISIBILITY_MAX_SECS)
+        .min(VISIBILITY_MAX_SECS)
 }
 
 #[cfg(test)]
@@ -74,9 +94,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_doubles_up_to_its_cap() {
-        let backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(35) };
-        let bounds: Vec<_> = (1..5).map(|attempt| backoff.bound(attempt).as_millis()).collect();
+    fn the_bound_grows_up_to_its_cap() {
+        let backoff = Backoff {
+            base: Duration::from_millis(10),
+            factor: 2,
+            cap: Duration::from_millis(35),
+        };
+        let bounds: Vec<_> = (1..5)
+            .map(|attempt| backoff.bound(attempt).as_millis())
+            .collect();
         assert_eq!(bounds, [10, 20, 35, 35]);
         assert_eq!(backoff.bound(u32::MAX), backoff.cap);
     }
@@ -88,7 +114,10 @@ mod tests {
             let secs = visibility_until(now.plus(Duration::from_millis(6_400)), now);
             assert!((7..=10).contains(&secs), "{secs}");
         }
-        assert_eq!(visibility_until(now.plus(Duration::from_secs(100_000)), now), VISIBILITY_MAX_SECS);
+        assert_eq!(
+            visibility_until(now.plus(Duration::from_secs(100_000)), now),
+            VISIBILITY_MAX_SECS
+        );
     }
 
     #[test]

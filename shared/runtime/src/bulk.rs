@@ -40,13 +40,21 @@ impl Key {
     /// The key of a commit.
     #[must_use]
     pub fn commit(journal: &Journal, stream: &StreamId, number: u64) -> Self {
-        Self { table: journal.table().to_owned(), pk: stream.as_str().to_owned(), sk: SortKey::N(number) }
+        Self {
+            table: journal.table().to_owned(),
+            pk: stream.as_str().to_owned(),
+            sk: SortKey::N(number),
+        }
     }
 
     /// The key of an item with a text sort key.
     #[must_use]
     pub fn text(table: &str, pk: &str, sk: &str) -> Self {
-        Self { table: table.to_owned(), pk: pk.to_owned(), sk: SortKey::S(sk.to_owned()) }
+        Self {
+            table: table.to_owned(),
+            pk: pk.to_owned(),
+            sk: SortKey::S(sk.to_owned()),
+        }
     }
 
     fn attributes(&self) -> Item {
@@ -54,7 +62,10 @@ impl Key {
             SortKey::S(text) => AttributeValue::S(text.clone()),
             SortKey::N(number) => AttributeValue::N(number.to_string()),
         };
-        HashMap::from([("pk".to_owned(), AttributeValue::S(self.pk.clone())), ("sk".to_owned(), sk)])
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), sk),
+        ])
     }
 
     fn of(table: &str, item: &Item) -> Option<Self> {
@@ -64,7 +75,11 @@ impl Key {
             _ => return None,
         };
         let pk = item.get("pk")?.as_s().ok()?.clone();
-        Some(Self { table: table.to_owned(), pk, sk })
+        Some(Self {
+            table: table.to_owned(),
+            pk,
+            sk,
+        })
     }
 }
 
@@ -74,7 +89,11 @@ impl Key {
 /// # Errors
 /// [`AwsFault`] when DynamoDB refuses, or leaves keys unprocessed to the last try.
 pub async fn get(client: &Client, keys: Vec<Key>) -> Result<HashMap<Key, Item>, AwsFault> {
-    let unique: Vec<Key> = keys.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let unique: Vec<Key> = keys
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let mut found = HashMap::with_capacity(unique.len());
     for chunk in unique.chunks(CALL_KEYS_MAX) {
         let mut open: Vec<Key> = chunk.to_vec();
@@ -97,17 +116,29 @@ pub async fn get(client: &Client, keys: Vec<Key>) -> Result<HashMap<Key, Item>, 
     Ok(found)
 }
 
-async fn call(client: &Client, keys: &[Key], found: &mut HashMap<Key, Item>) -> Result<Vec<Key>, AwsFault> {
+async fn call(
+    client: &Client,
+    keys: &[Key],
+    found: &mut HashMap<Key, Item>,
+) -> Result<Vec<Key>, AwsFault> {
     let mut tables: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
     for key in keys {
         tables.entry(&key.table).or_default().push(key.attributes());
     }
-    let mut request = client.batch_get_item().return_consumed_capacity(ReturnConsumedCapacity::Total);
+    let mut request = client
+        .batch_get_item()
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
     for (table, keys) in tables {
-        let asked = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let asked = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build();
         request = request.request_items(table, asked.expect("the keys are set"));
     }
-    let output = request.send().await.map_err(|error| AwsFault::of("BatchGetItem", error))?;
+    let output = request
+        .send()
+        .await
+        .map_err(|error| AwsFault::of("BatchGetItem", error))?;
     for (table, items) in output.responses().into_iter().flatten() {
         for item in items {
             if let Some(key) = Key::of(table, item) {
@@ -116,5 +147,7 @@ async fn call(client: &Client, keys: &[Key], found: &mut HashMap<Key, Item>) -> 
         }
     }
     let unprocessed = output.unprocessed_keys().into_iter().flatten();
-    Ok(unprocessed.flat_map(|(table, left)| left.keys().iter().filter_map(|key| Key::of(table, key))).collect())
+    Ok(unprocessed
+        .flat_map(|(table, left)| left.keys().iter().filter_map(|key| Key::of(table, key)))
+        .collect())
 }

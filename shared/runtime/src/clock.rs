@@ -32,13 +32,18 @@ impl Clock {
     /// The clock that the SDK clients made from `sdk` use; the machine's, if it names none.
     #[must_use]
     pub fn from_sdk(sdk: &SdkConfig) -> Self {
-        sdk.time_source().map_or_else(Self::system, Self::from_time_source)
+        sdk.time_source()
+            .map_or_else(Self::system, Self::from_time_source)
     }
 
     /// The present, in whole milliseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let since = self.source.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self
+            .source
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }

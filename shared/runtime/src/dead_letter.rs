@@ -54,17 +54,20 @@ impl Attribute {
     /// Plain text.
     #[must_use]
     pub fn text(value: impl Into<String>) -> Self {
-        Self::Text { data_type: "String".to_owned(), value: value.into() }
+        Self::Text {
+            data_type: "String".to_owned(),
+            value: value.into(),
+        }
     }
 
     fn value(&self) -> MessageAttributeValue {
         let value = match self {
-            Self::Text { data_type, value } => {
-                MessageAttributeValue::builder().data_type(data_type).string_value(value)
-            }
-            Self::Bytes { data_type, value } => {
-                MessageAttributeValue::builder().data_type(data_type).binary_value(Blob::new(value.clone()))
-            }
+            Self::Text { data_type, value } => MessageAttributeValue::builder()
+                .data_type(data_type)
+                .string_value(value),
+            Self::Bytes { data_type, value } => MessageAttributeValue::builder()
+                .data_type(data_type)
+                .binary_value(Blob::new(value.clone())),
         };
         value.build().expect("the data type is set")
     }
@@ -110,7 +113,11 @@ impl DeadLetters {
     /// Letters of `function` go to the queue at `url`.
     #[must_use]
     pub fn new(sqs: Client, url: impl Into<String>, function: impl Into<String>) -> Self {
-        Self { sqs, url: url.into(), function: function.into() }
+        Self {
+            sqs,
+            url: url.into(),
+            function: function.into(),
+        }
     }
 
     /// Sets one message aside.
@@ -124,17 +131,30 @@ impl DeadLetters {
             .send_message()
             .queue_url(&self.url)
             // SQS takes no empty body; nothing it delivers has one.
-            .message_body(if letter.body.is_empty() { "(no body)" } else { &letter.body })
+            .message_body(if letter.body.is_empty() {
+                "(no body)"
+            } else {
+                &letter.body
+            })
             .set_message_attributes(Some(
-                attributes.iter().map(|(name, value)| (name.clone(), value.value())).collect(),
+                attributes
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.value()))
+                    .collect(),
             ));
         if self.url.ends_with(".fifo") {
-            let id = if letter.id.is_empty() { uuid::Uuid::new_v4().to_string() } else { letter.id };
+            let id = if letter.id.is_empty() {
+                uuid::Uuid::new_v4().to_string()
+            } else {
+                letter.id
+            };
             call = call
                 .message_group_id(letter.group.unwrap_or_else(|| id.clone()))
                 .message_deduplication_id(id);
         }
-        call.send().await.map_err(|error| AwsFault::of("SendMessage", error))?;
+        call.send()
+            .await
+            .map_err(|error| AwsFault::of("SendMessage", error))?;
         Ok(())
     }
 
@@ -150,12 +170,19 @@ impl DeadLetters {
         .map(|(name, value)| (name.to_owned(), Attribute::text(value)))
         .collect();
         let known = letter.attributes.get(CORRELATION).cloned();
-        if let Some(correlation) = known.or_else(|| letter.correlation_id.as_ref().map(Attribute::text)) {
+        if let Some(correlation) =
+            known.or_else(|| letter.correlation_id.as_ref().map(Attribute::text))
+        {
             all.insert(CORRELATION.to_owned(), correlation);
         }
         // SQS refuses an attribute without a value.
         all.retain(|_, attribute| !attribute.is_empty());
-        let originals = || letter.attributes.iter().filter(|(_, attribute)| !attribute.is_empty());
+        let originals = || {
+            letter
+                .attributes
+                .iter()
+                .filter(|(_, attribute)| !attribute.is_empty())
+        };
         let first = originals().filter(|(name, _)| KEPT_FIRST.contains(&name.as_str()));
         let rest = originals().filter(|(name, _)| !KEPT_FIRST.contains(&name.as_str()));
         for (name, attribute) in first.chain(rest) {
@@ -170,13 +197,23 @@ impl DeadLetters {
 /// Text that SQS takes: no control characters, bounded, not empty.
 fn printable(reason: &str) -> String {
     let mut text = String::with_capacity(reason.len().min(REASON_BYTES_MAX));
-    for character in reason.chars().map(|c| if c.is_control() || c >= '\u{fffe}' { ' ' } else { c }) {
+    for character in reason.chars().map(|c| {
+        if c.is_control() || c >= '\u{fffe}' {
+            ' '
+        } else {
+            c
+        }
+    }) {
         if text.len() + character.len_utf8() > REASON_BYTES_MAX {
             break;
         }
         text.push(character);
     }
-    if text.trim().is_empty() { "no reason was given".to_owned() } else { text }
+    if text.trim().is_empty() {
+        "no reason was given".to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -185,8 +222,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn letters() -> DeadLetters {
-        let config = aws_sdk_sqs::Config::builder().behavior_version_latest().build();
-        DeadLetters::new(Client::from_conf(config), "https://queue/dlq", "email-sender")
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version_latest()
+            .build();
+        DeadLetters::new(
+            Client::from_conf(config),
+            "https://queue/dlq",
+            "email-sender",
+        )
     }
 
     fn letter(names: &[String]) -> Letter {
@@ -195,7 +238,10 @@ mod tests {
             error_class: "poison".to_owned(),
             attempt: 5,
             correlation_id: Some("corr-1".to_owned()),
-            attributes: names.iter().map(|name| (name.clone(), Attribute::text("v"))).collect(),
+            attributes: names
+                .iter()
+                .map(|name| (name.clone(), Attribute::text("v")))
+                .collect(),
             ..Letter::default()
         }
     }

@@ -39,6 +39,7 @@ pub enum Class {
 pub struct Failure {
     class: Class,
     label: &'static str,
+    kept: bool,
     reason: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -65,18 +66,28 @@ impl Failure {
     /// Somebody else holds the work until `until`: look again then, and never dead-letter it.
     #[must_use]
     pub fn hold_until(until: Timestamp) -> Self {
-        Self::new(Class::Held { until }, "held", "a live lease was met")
+        Self::new(Class::Held { until }, "held", "a live lease was met").kept()
     }
 
     /// The handler panicked. Retryable: the next version may not.
     #[must_use]
     pub(crate) fn panicked() -> Self {
         // The panic's text is left out: it may quote what was being handled.
-        Self::new(Class::Retryable { after: None }, "panic", "the handler panicked")
+        Self::new(
+            Class::Retryable { after: None },
+            "panic",
+            "the handler panicked",
+        )
     }
 
     fn new(class: Class, label: &'static str, reason: impl Into<String>) -> Self {
-        Self { class, label, reason: reason.into(), source: None }
+        Self {
+            class,
+            label,
+            kept: false,
+            reason: reason.into(),
+            source: None,
+        }
     }
 
     /// The same, not to be tried again before `after` has passed. Only for retryable failures.
@@ -86,6 +97,21 @@ impl Failure {
             *slot = Some(after);
         }
         self
+    }
+
+    /// The same, never to be dead-lettered by its function: the message comes back until it
+    /// succeeds, or until its queue's own `maxReceiveCount` ends it. For what must not be set
+    /// aside before something is on record. Only for retryable failures.
+    #[must_use]
+    pub const fn kept(mut self) -> Self {
+        self.kept = self.is_retryable();
+        self
+    }
+
+    /// Whether the message stays in its queue even on its last try.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        self.kept
     }
 
     /// The same, with what led to it.
@@ -136,14 +162,24 @@ impl Error for Failure {
 impl From<AwsFault> for Failure {
     fn from(fault: AwsFault) -> Self {
         let reason = fault.to_string();
-        if fault.is_retryable() { Self::retryable(reason) } else { Self::terminal(reason) }.because(fault)
+        if fault.is_retryable() {
+            Self::retryable(reason)
+        } else {
+            Self::terminal(reason)
+        }
+        .because(fault)
     }
 }
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         let reason = error.to_string();
-        if error.is_retryable() { Self::retryable(reason) } else { Self::terminal(reason) }.because(error)
+        if error.is_retryable() {
+            Self::retryable(reason)
+        } else {
+            Self::terminal(reason)
+        }
+        .because(error)
     }
 }
 
@@ -170,7 +206,9 @@ impl From<DecodeError> for Failure {
         // serde's message may quote a value; the type's name alone does not.
         let reason = match &error {
             DecodeError::UnknownType(event_type) => format!("unknown event type `{event_type}`"),
-            DecodeError::Data { event_type, .. } => format!("data of `{event_type}` cannot be read"),
+            DecodeError::Data { event_type, .. } => {
+                format!("data of `{event_type}` cannot be read")
+            }
         };
         Self::poison(reason).because(error)
     }
@@ -193,13 +231,21 @@ mod tests {
         let later = Some(Duration::from_secs(3));
         let failure = Failure::retryable("throttled").after(Duration::from_secs(3));
         assert_eq!(failure.class(), Class::Retryable { after: later });
-        assert_eq!(Failure::terminal("no").after(Duration::from_secs(3)).class(), Class::Terminal);
+        assert_eq!(
+            Failure::terminal("no")
+                .after(Duration::from_secs(3))
+                .class(),
+            Class::Terminal
+        );
     }
 
     #[test]
     fn an_undecodable_event_names_its_type_and_not_its_data() {
         let source = serde_json::from_str::<u32>("\"a@b.example\"").expect_err("not a number");
-        let failure = Failure::from(DecodeError::Data { event_type: "x.v1".to_owned(), source });
+        let failure = Failure::from(DecodeError::Data {
+            event_type: "x.v1".to_owned(),
+            source,
+        });
         assert_eq!(failure.reason(), "data of `x.v1` cannot be read");
     }
 }

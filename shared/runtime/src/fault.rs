@@ -84,7 +84,12 @@ impl AwsFault {
             }
             _ => ("Unknown".to_owned(), Again::Soon),
         };
-        Self { operation, code, again, source: Box::new(error) }
+        Self {
+            operation,
+            code,
+            again,
+            source: Box::new(error),
+        }
     }
 
     /// Whether a message that met this may be tried again.

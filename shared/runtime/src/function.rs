@@ -80,7 +80,10 @@ async fn sdk_config() -> SdkConfig {
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .load()
+        .await
 }
 
 /// Opens the connection to DynamoDB during init, where CPU is free and unthrottled, by reading
@@ -115,7 +118,10 @@ mod tests {
     #[tokio::test]
     async fn a_handler_becomes_a_service_that_can_be_cloned_and_called() {
         let echo = service(|event: LambdaEvent<Value>| async move { Ok(event.payload) });
-        let call = |n: u32| echo.clone().oneshot(LambdaEvent::new(json!({ "n": n }), Context::default()));
+        let call = |n: u32| {
+            echo.clone()
+                .oneshot(LambdaEvent::new(json!({ "n": n }), Context::default()))
+        };
         assert_eq!(call(1).await.expect("an answer"), json!({ "n": 1 }));
         assert_eq!(call(2).await.expect("an answer"), json!({ "n": 2 }));
     }

@@ -41,7 +41,10 @@ pub fn service(router: Router, clock: Clock) -> Service {
         async move {
             let request: LambdaRequest = serde_json::from_value(event.payload)?;
             let request: lambda_http::Request = request.into();
-            let response = router.oneshot(request).await.map_err(|never| match never {})?;
+            let response = router
+                .oneshot(request)
+                .await
+                .map_err(|never| match never {})?;
             Ok(gateway_response(response).await?)
         }
     })
@@ -106,7 +109,13 @@ pub struct Problem {
 impl Problem {
     /// A problem without pointers.
     pub fn new(status: StatusCode, slug: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, slug, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None }
+        Self {
+            status,
+            slug,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        }
     }
 
     /// 400: what was sent cannot be read.
@@ -125,12 +134,18 @@ impl Problem {
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} members of the body are not valid", many.len()),
         };
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+        }
     }
 
     /// 422 with one pointer.
     pub fn invalid_at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+        Self::invalid(vec![FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }])
     }
 
     /// 503: a dependency did not answer; the same request may be sent again.
@@ -170,7 +185,9 @@ impl IntoResponse for Problem {
         )
             .into_response();
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -200,9 +217,15 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestFacts {
             Some(RequestContext::ApiGatewayV2(context)) => Some(context),
             _ => None,
         };
-        let now = parts.extensions.get::<Clock>().map_or(Timestamp::from_millis(0), Clock::now);
+        let now = parts
+            .extensions
+            .get::<Clock>()
+            .map_or(Timestamp::from_millis(0), Clock::now);
         let correlation_id = header_text(&parts.headers, "correlation-id").map(str::to_owned);
-        if correlation_id.as_deref().is_some_and(|id| !is_safe_correlation_id(id)) {
+        if correlation_id
+            .as_deref()
+            .is_some_and(|id| !is_safe_correlation_id(id))
+        {
             return Err(Problem::malformed(
                 "The header Correlation-Id takes 1 to 64 letters, digits and . _ ~ : @ -",
             ));
@@ -227,7 +250,9 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestFacts {
 #[must_use]
 pub fn is_safe_correlation_id(id: &str) -> bool {
     (1..=CORRELATION_ID_BYTES_MAX).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~:@-".contains(&byte))
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._~:@-".contains(&byte))
 }
 
 /// `version-trace_id-parent_id-flags`, all lower-case hexadecimal
@@ -237,7 +262,10 @@ pub fn is_traceparent(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
     lengths == [2, 32, 16, 2]
-        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        && parts.iter().all(|part| {
+            part.bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
 }
 
 /// A header's value as text; `None` if it is absent or not text.
@@ -297,7 +325,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 #[must_use]
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = header_text(headers, "content-type")?;
-    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    Some(
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+    )
 }
 
 /// 415, naming what is taken.
@@ -354,7 +388,8 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 
 /// serde names the value in "invalid type: string \"x\", expected …"; it may be personal.
 fn without_value(message: &str) -> String {
-    let is_about_a_value = message.starts_with("invalid type:") || message.starts_with("invalid value:");
+    let is_about_a_value =
+        message.starts_with("invalid type:") || message.starts_with("invalid value:");
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if is_about_a_value => format!("expected {expected}"),
         _ => message.to_owned(),
@@ -398,14 +433,24 @@ mod tests {
     #[test]
     fn deep_nesting_and_bad_utf8_are_malformed_not_a_crash() {
         let deep = "[".repeat(100_000);
-        assert_eq!(parse_json(deep.as_bytes()).expect_err("deep").slug, "malformed");
-        assert_eq!(parse_json(&[b'"', 0xff, b'"']).expect_err("utf-8").slug, "malformed");
+        assert_eq!(
+            parse_json(deep.as_bytes()).expect_err("deep").slug,
+            "malformed"
+        );
+        assert_eq!(
+            parse_json(&[b'"', 0xff, b'"']).expect_err("utf-8").slug,
+            "malformed"
+        );
     }
 
     #[test]
     fn a_traceparent_of_another_form_is_not_taken() {
-        assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-        assert!(!is_traceparent("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
+        assert!(is_traceparent(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        ));
+        assert!(!is_traceparent(
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"
+        ));
         assert!(!is_traceparent("x"));
     }
 }

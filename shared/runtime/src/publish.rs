@@ -75,13 +75,30 @@ impl Publisher {
 
     /// Publishes all messages in as few calls as the limits allow, in their order. The answer
     /// has one result per message, in the same order.
-    pub async fn publish_all(&self, topic_arn: &str, messages: Vec<Message>) -> Vec<Result<(), PublishFailure>> {
-        let too_long = PublishFailure { retryable: false, code: "TooLong".to_owned() };
+    pub async fn publish_all(
+        &self,
+        topic_arn: &str,
+        messages: Vec<Message>,
+    ) -> Vec<Result<(), PublishFailure>> {
+        let too_long = PublishFailure {
+            retryable: false,
+            code: "TooLong".to_owned(),
+        };
         let mut results: Vec<_> = messages
             .iter()
-            .map(|message| if message.bytes() > BATCH_BYTES_MAX { Err(too_long.clone()) } else { Ok(()) })
+            .map(|message| {
+                if message.bytes() > BATCH_BYTES_MAX {
+                    Err(too_long.clone())
+                } else {
+                    Ok(())
+                }
+            })
             .collect();
-        let calls = if topic_arn.ends_with(".fifo") { 1 } else { CALLS_MAX };
+        let calls = if topic_arn.ends_with(".fifo") {
+            1
+        } else {
+            CALLS_MAX
+        };
         let chunks = futures::stream::iter(chunks(&messages));
         let answers: Vec<_> = chunks
             .map(|chunk| self.publish_chunk(topic_arn, &messages, chunk))
@@ -126,27 +143,45 @@ impl Publisher {
         chunk: &[usize],
     ) -> Vec<(usize, Result<(), PublishFailure>)> {
         let entries = chunk.iter().map(|at| entry(*at, &messages[*at])).collect();
-        let call = self.client.publish_batch().topic_arn(topic_arn).set_publish_batch_request_entries(Some(entries));
+        let call = self
+            .client
+            .publish_batch()
+            .topic_arn(topic_arn)
+            .set_publish_batch_request_entries(Some(entries));
         let output = match call.send().await {
             Ok(output) => output,
             Err(error) => {
                 let fault = AwsFault::of("PublishBatch", error);
-                let failure = PublishFailure { retryable: fault.is_retryable(), code: fault.code };
+                let failure = PublishFailure {
+                    retryable: fault.is_retryable(),
+                    code: fault.code,
+                };
                 return chunk.iter().map(|at| (*at, Err(failure.clone()))).collect();
             }
         };
         let answer = |at: usize| {
             let id = at.to_string();
-            if output.successful().iter().any(|entry| entry.id() == Some(&id)) {
+            if output
+                .successful()
+                .iter()
+                .any(|entry| entry.id() == Some(&id))
+            {
                 return Ok(());
             }
-            Err(output.failed().iter().find(|entry| entry.id() == id).map_or_else(
-                || PublishFailure { retryable: true, code: "Unanswered".to_owned() },
-                |entry| PublishFailure {
-                    retryable: !entry.sender_fault() || again(entry.code(), 400) == Again::Soon,
-                    code: entry.code().to_owned(),
-                },
-            ))
+            Err(output
+                .failed()
+                .iter()
+                .find(|entry| entry.id() == id)
+                .map_or_else(
+                    || PublishFailure {
+                        retryable: true,
+                        code: "Unanswered".to_owned(),
+                    },
+                    |entry| PublishFailure {
+                        retryable: !entry.sender_fault() || again(entry.code(), 400) == Again::Soon,
+                        code: entry.code().to_owned(),
+                    },
+                ))
         };
         chunk.iter().map(|at| (*at, answer(*at))).collect()
     }
@@ -158,8 +193,15 @@ fn entry(at: usize, message: &Message) -> PublishBatchRequestEntry {
         .message(&message.body)
         .set_message_group_id(message.group.clone())
         .set_message_deduplication_id(message.dedup.clone());
-    for (name, value) in message.attributes.iter().filter(|(_, value)| !value.is_empty()) {
-        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    for (name, value) in message
+        .attributes
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+    {
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value)
+            .build();
         entry = entry.message_attributes(name, value.expect("the data type is set"));
     }
     entry.build().expect("id and message are set")
@@ -194,15 +236,24 @@ mod tests {
     use proptest::prelude::*;
 
     fn message(bytes: usize) -> Message {
-        Message { body: "x".repeat(bytes), ..Message::default() }
+        Message {
+            body: "x".repeat(bytes),
+            ..Message::default()
+        }
     }
 
     #[test]
     fn calls_are_cut_by_number_and_by_bytes() {
         let small = vec![message(1); 21];
-        assert_eq!(chunks(&small).iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 1]);
+        assert_eq!(
+            chunks(&small).iter().map(Vec::len).collect::<Vec<_>>(),
+            [10, 10, 1]
+        );
         let large = vec![message(BATCH_BYTES_MAX / 2); 3];
-        assert_eq!(chunks(&large).iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(
+            chunks(&large).iter().map(Vec::len).collect::<Vec<_>>(),
+            [2, 1]
+        );
     }
 
     proptest! {

@@ -44,7 +44,10 @@ impl SettingsError {
     /// A setting whose value cannot be used; `why` must not quote the value.
     #[must_use]
     pub fn malformed(name: &str, why: impl Display) -> Self {
-        Self::Malformed { name: name.to_owned(), why: why.to_string() }
+        Self::Malformed {
+            name: name.to_owned(),
+            why: why.to_string(),
+        }
     }
 }
 
@@ -53,7 +56,9 @@ impl SettingsError {
 /// # Errors
 /// [`SettingsError::Missing`] when it is absent or empty.
 pub fn required(vars: &Vars, name: &str) -> Result<String, SettingsError> {
-    optional(vars, name).ok_or_else(|| SettingsError::Missing { name: name.to_owned() })
+    optional(vars, name).ok_or_else(|| SettingsError::Missing {
+        name: name.to_owned(),
+    })
 }
 
 /// The value of `name`, if it is there and not empty.
@@ -104,9 +109,9 @@ where
     T::Err: Display,
 {
     // A parser's message may quote what it was given.
-    value
-        .parse()
-        .map_err(|error: T::Err| SettingsError::malformed(name, error.to_string().replace(value, "…")))
+    value.parse().map_err(|error: T::Err| {
+        SettingsError::malformed(name, error.to_string().replace(value, "…"))
+    })
 }
 
 #[cfg(test)]
@@ -129,16 +134,23 @@ mod tests {
     fn a_missing_setting_is_named() {
         assert_eq!(
             required(&Vars::new(), "DLQ_URL"),
-            Err(SettingsError::Missing { name: "DLQ_URL".to_owned() })
+            Err(SettingsError::Missing {
+                name: "DLQ_URL".to_owned()
+            })
         );
         assert!(required(&vars("DLQ_URL", ""), "DLQ_URL").is_err());
     }
 
     #[test]
     fn a_malformed_setting_is_named_without_its_value() {
-        let error = parsed::<Quoting>(&vars("LINK_KEYS", "s3cret"), "LINK_KEYS").err().expect("an error");
+        let error = parsed::<Quoting>(&vars("LINK_KEYS", "s3cret"), "LINK_KEYS")
+            .err()
+            .expect("an error");
         let text = format!("{error} {error:?}");
-        assert!(text.contains("LINK_KEYS") && !text.contains("s3cret"), "{text}");
+        assert!(
+            text.contains("LINK_KEYS") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 
     #[test]

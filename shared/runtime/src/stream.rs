@@ -48,14 +48,28 @@ pub struct StreamRecord {
 /// [`NotAStream`] when there are no records, or one has no sequence number: it could not be
 /// reported, so the whole invocation fails.
 pub fn records(event: &Value) -> Result<Vec<StreamRecord>, NotAStream> {
-    let records = event.get("Records").and_then(Value::as_array).ok_or(NotAStream("it has no Records"))?;
+    let records = event
+        .get("Records")
+        .and_then(Value::as_array)
+        .ok_or(NotAStream("it has no Records"))?;
     let read = |record: &Value| {
         let dynamodb = record.get("dynamodb").unwrap_or(&Value::Null);
-        let number = dynamodb.get("SequenceNumber").and_then(Value::as_str).filter(|text| !text.is_empty());
-        let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str);
+        let number = dynamodb
+            .get("SequenceNumber")
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty());
+        let principal = record
+            .pointer("/userIdentity/principalId")
+            .and_then(Value::as_str);
         Ok(StreamRecord {
-            sequence_number: number.ok_or(NotAStream("a record has no SequenceNumber"))?.to_owned(),
-            event_name: record.get("eventName").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            sequence_number: number
+                .ok_or(NotAStream("a record has no SequenceNumber"))?
+                .to_owned(),
+            event_name: record
+                .get("eventName")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             new_image: dynamodb.get("NewImage").cloned().unwrap_or(Value::Null),
             by_ttl: principal == Some("dynamodb.amazonaws.com"),
         })
@@ -70,8 +84,10 @@ pub fn checkpoint<'a, E: 'a>(
     results: impl IntoIterator<Item = (&'a StreamRecord, &'a Result<(), E>)>,
 ) -> Value {
     let first = results.into_iter().find(|(_, result)| result.is_err());
-    let failures: Vec<Value> =
-        first.iter().map(|(record, _)| json!({ "itemIdentifier": record.sequence_number })).collect();
+    let failures: Vec<Value> = first
+        .iter()
+        .map(|(record, _)| json!({ "itemIdentifier": record.sequence_number }))
+        .collect();
     json!({ "batchItemFailures": failures })
 }
 
@@ -87,7 +103,10 @@ where
     for record in records(&event)? {
         let sequence_number = record.sequence_number.clone();
         let run = async { step(record).await };
-        let outcome = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| Err(Failure::panicked()));
+        let outcome = AssertUnwindSafe(run)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Failure::panicked()));
         if let Err(failure) = outcome {
             tracing::warn!(%sequence_number, class = failure.label(), reason = failure.reason(), "a stream record failed");
             return Ok(json!({ "batchItemFailures": [{ "itemIdentifier": sequence_number }] }));
@@ -112,7 +131,9 @@ mod tests {
     async fn the_first_failure_is_the_checkpoint_and_nothing_after_it_is_tried() {
         let seen = Mutex::new(Vec::new());
         let answer = process(event(&["1", "2", "3"]), |record| {
-            seen.lock().expect("unpoisoned").push(record.sequence_number.clone());
+            seen.lock()
+                .expect("unpoisoned")
+                .push(record.sequence_number.clone());
             async move {
                 match record.sequence_number.as_str() {
                     "2" => Err(Failure::retryable("later")),
@@ -121,7 +142,10 @@ mod tests {
             }
         });
         let answer = answer.await.expect("a stream batch");
-        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] }));
+        assert_eq!(
+            answer,
+            json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] })
+        );
         assert_eq!(*seen.lock().expect("unpoisoned"), ["1", "2"]);
     }
 
@@ -131,7 +155,10 @@ mod tests {
             assert_ne!(record.sequence_number, "2", "boom");
             Ok(())
         });
-        assert_eq!(answer.await.expect("a batch"), json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] }));
+        assert_eq!(
+            answer.await.expect("a batch"),
+            json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] })
+        );
     }
 
     #[tokio::test]
@@ -146,7 +173,10 @@ mod tests {
         let records = records(&event(&["1", "2", "3"])).expect("a batch");
         let results = [Ok(()), Err("late"), Err("later")];
         let answer = checkpoint(records.iter().zip(&results));
-        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] }));
+        assert_eq!(
+            answer,
+            json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] })
+        );
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Table {
     /// The table called `name`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(sdk), name: name.into() }
+        Self {
+            client: Client::new(sdk),
+            name: name.into(),
+        }
     }
 
     /// The table's name.
@@ -82,7 +85,11 @@ impl Table {
     /// # Errors
     /// [`AwsFault`] if the call fails.
     pub async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, AwsFault> {
-        let call = self.client.get_item().table_name(&self.name).set_key(Some(key(pk, sk)));
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key(pk, sk)));
         let answer = call.consistent_read(true).send().await;
         Ok(answer.map_err(|error| AwsFault::of("GetItem", error))?.item)
     }
@@ -106,11 +113,18 @@ impl Table {
             .consistent_read(range.consistent)
             .limit(range.limit);
         if let Some(prefix) = range.prefix {
-            call = call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+            call =
+                call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
         }
-        let answer = call.send().await.map_err(|error| AwsFault::of("Query", error))?;
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| AwsFault::of("Query", error))?;
         Ok(Page {
-            next: answer.last_evaluated_key.as_ref().and_then(|key| text(key, "sk").map(str::to_owned)),
+            next: answer
+                .last_evaluated_key
+                .as_ref()
+                .and_then(|key| text(key, "sk").map(str::to_owned)),
             items: answer.items.unwrap_or_default(),
         })
     }
@@ -120,8 +134,14 @@ impl Table {
     /// # Errors
     /// [`AwsFault`] if the call fails.
     pub async fn delete(&self, pk: &str, sk: &str) -> Result<(), AwsFault> {
-        let call = self.client.delete_item().table_name(&self.name).set_key(Some(key(pk, sk)));
-        call.send().await.map_err(|error| AwsFault::of("DeleteItem", error))?;
+        let call = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key(pk, sk)));
+        call.send()
+            .await
+            .map_err(|error| AwsFault::of("DeleteItem", error))?;
         Ok(())
     }
 
@@ -178,9 +198,16 @@ impl Table {
     /// # Errors
     /// [`WriteError`] says which condition was lost, or how the call failed.
     pub async fn write_all(&self, writes: Vec<Write>) -> Result<(), WriteError> {
-        let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        let answer = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .send()
+            .await;
         let Err(error) = answer else { return Ok(()) };
-        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        {
             let lost = cancelled
                 .cancellation_reasons()
                 .iter()
@@ -204,7 +231,10 @@ impl Condition {
     /// A DynamoDB condition expression.
     #[must_use]
     pub fn new(expression: impl Into<String>) -> Self {
-        Self { expression: expression.into(), values: Item::new() }
+        Self {
+            expression: expression.into(),
+            values: Item::new(),
+        }
     }
 
     /// The same, with the value of a placeholder such as `:n`.
@@ -217,7 +247,9 @@ impl Condition {
     fn split(condition: Option<Self>) -> (Option<String>, Option<Item>) {
         match condition {
             None => (None, None),
-            Some(Self { expression, values }) => (Some(expression), (!values.is_empty()).then_some(values)),
+            Some(Self { expression, values }) => {
+                (Some(expression), (!values.is_empty()).then_some(values))
+            }
         }
     }
 }
@@ -243,11 +275,15 @@ pub fn integer(number: impl std::fmt::Display) -> AttributeValue {
 /// A string attribute's text, if the item has one of that name.
 #[must_use]
 pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
 }
 
 /// A number attribute's value, if the item has one of that name and it fits.
 #[must_use]
 pub fn number<T: FromStr>(item: &Item, name: &str) -> Option<T> {
-    item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok())
+    item.get(name)
+        .and_then(|value| value.as_n().ok())
+        .and_then(|text| text.parse().ok())
 }

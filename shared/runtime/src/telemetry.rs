@@ -52,7 +52,8 @@ pub fn span(cause: &Cause) -> Span {
 #[must_use]
 pub fn traceparent(header: &str) -> Option<String> {
     let mut parts = header.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, parent, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let well_formed = version == "00"
         && parts.next().is_none()
         && is_hex(trace, 32)
@@ -64,7 +65,10 @@ pub fn traceparent(header: &str) -> Option<String> {
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == length
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -94,14 +94,24 @@ impl Keys {
     /// [`KeysError`] with the key's position.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
         let mut keys: Vec<Key> = Vec::new();
-        for (at, part) in text.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate() {
+        for (at, part) in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .enumerate()
+        {
             let number = at + 1;
             let (id, secret) = part.split_once(':').ok_or(KeysError::Form(number))?;
-            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            if id.is_empty()
+                || !id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            {
                 return Err(KeysError::Form(number));
             }
-            let secret =
-                URL_SAFE_NO_PAD.decode(secret.trim_end_matches('=')).map_err(|_| KeysError::Form(number))?;
+            let secret = URL_SAFE_NO_PAD
+                .decode(secret.trim_end_matches('='))
+                .map_err(|_| KeysError::Form(number))?;
             if secret.len() < KEY_BYTES_MIN {
                 return Err(KeysError::Short(number));
             }
@@ -109,9 +119,16 @@ impl Keys {
                 return Err(KeysError::Twice(number));
             }
             let mac = Hmac::new_from_slice(&secret).map_err(|_| KeysError::Form(number))?;
-            keys.push(Key { id: id.to_owned(), mac });
+            keys.push(Key {
+                id: id.to_owned(),
+                mac,
+            });
         }
-        if keys.is_empty() { Err(KeysError::Empty) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            Err(KeysError::Empty)
+        } else {
+            Ok(Self(keys))
+        }
     }
 
     /// A token that says `data` until `expires`.
@@ -120,10 +137,18 @@ impl Keys {
     /// When `data` cannot be written as JSON (a map with keys that are not text).
     pub fn sign(&self, data: &impl Serialize, expires: Timestamp) -> String {
         let key = &self.0[0];
-        let payload = Payload { x: expires.as_millis(), d: data };
+        let payload = Payload {
+            x: expires.as_millis(),
+            d: data,
+        };
         let json = serde_json::to_vec(&payload).expect("a token's data are plain JSON");
         let signed = format!("{}.{}", key.id, URL_SAFE_NO_PAD.encode(json));
-        let tag = key.mac.clone().chain_update(&signed).finalize().into_bytes();
+        let tag = key
+            .mac
+            .clone()
+            .chain_update(&signed)
+            .finalize()
+            .into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
@@ -131,25 +156,48 @@ impl Keys {
     ///
     /// # Errors
     /// [`TokenError`]; an expired token still says what it was for.
-    pub fn verify<T: DeserializeOwned>(&self, token: &str, now: Timestamp) -> Result<T, TokenError<T>> {
+    pub fn verify<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<T, TokenError<T>> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Malformed);
         }
         let (signed, tag) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (id, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| TokenError::Malformed)?;
-        let key = self.0.iter().find(|key| key.id == id).ok_or(TokenError::UnknownKey)?;
+        let tag = URL_SAFE_NO_PAD
+            .decode(tag)
+            .map_err(|_| TokenError::Malformed)?;
+        let key = self
+            .0
+            .iter()
+            .find(|key| key.id == id)
+            .ok_or(TokenError::UnknownKey)?;
         // Compares in constant time.
-        key.mac.clone().chain_update(signed).verify_slice(&tag).map_err(|_| TokenError::Forged)?;
-        let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Malformed)?;
-        let payload: Payload<T> = serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)?;
-        if now < Timestamp::from_millis(payload.x) { Ok(payload.d) } else { Err(TokenError::Expired(payload.d)) }
+        key.mac
+            .clone()
+            .chain_update(signed)
+            .verify_slice(&tag)
+            .map_err(|_| TokenError::Forged)?;
+        let json = URL_SAFE_NO_PAD
+            .decode(payload)
+            .map_err(|_| TokenError::Malformed)?;
+        let payload: Payload<T> =
+            serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)?;
+        if now < Timestamp::from_millis(payload.x) {
+            Ok(payload.d)
+        } else {
+            Err(TokenError::Expired(payload.d))
+        }
     }
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|key| &key.id))
+            .finish()
     }
 }
 
@@ -173,7 +221,10 @@ mod tests {
     fn a_forged_token_is_refused() {
         let ours = keys(&[key("k1", 1)]);
         let theirs = keys(&[key("k1", 2)]);
-        assert_eq!(ours.verify::<u32>(&theirs.sign(&7, LATER), NOW), Err(TokenError::Forged));
+        assert_eq!(
+            ours.verify::<u32>(&theirs.sign(&7, LATER), NOW),
+            Err(TokenError::Forged)
+        );
     }
 
     #[test]

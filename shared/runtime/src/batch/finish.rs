@@ -88,11 +88,17 @@ impl<T> Batch<T> {
         for (message, aside) in self.aside {
             match aside {
                 // At once: it has done nothing wrong, and waits for its group's head anyway.
-                Aside::Untried => returns.push(Return { message, visibility_secs: 0 }),
+                Aside::Untried => returns.push(Return {
+                    message,
+                    visibility_secs: 0,
+                }),
                 Aside::Failed(failure) => {
                     log(outlet, &message, &failure);
                     match visibility(outlet, &message, &failure) {
-                        Some(visibility_secs) => returns.push(Return { message, visibility_secs }),
+                        Some(visibility_secs) => returns.push(Return {
+                            message,
+                            visibility_secs,
+                        }),
                         None => letters.push((message, failure)),
                     }
                 }
@@ -109,7 +115,7 @@ fn visibility(outlet: &Outlet, message: &SqsRecord, failure: &Failure) -> Option
     match failure.class() {
         Class::Terminal => None,
         Class::Held { until } => Some(visibility_until(until, outlet.clock.now())),
-        Class::Retryable { .. } if message.receive_count >= MAX_TRIES => None,
+        Class::Retryable { .. } if message.receive_count >= MAX_TRIES && !failure.is_kept() => None,
         Class::Retryable { after } => Some(visibility_secs(message.receive_count, after)),
     }
 }
@@ -123,14 +129,21 @@ async fn dead_letter(outlet: &Outlet, letters: Vec<(Arc<SqsRecord>, Failure)>) -
             reason: failure.reason().to_owned(),
             error_class: failure.label().to_owned(),
             attempt: message.receive_count,
-            correlation_id: message.envelope().ok().and_then(|envelope| envelope.correlationid),
+            correlation_id: message
+                .envelope()
+                .ok()
+                .and_then(|envelope| envelope.correlationid),
             group: message.group.clone(),
             id: message.message_id.clone(),
         };
         let sent = outlet.dead_letters.send(letter).await;
         (message, sent)
     };
-    let sent: Vec<_> = futures::stream::iter(letters).map(send).buffered(LETTERS_MAX).collect().await;
+    let sent: Vec<_> = futures::stream::iter(letters)
+        .map(send)
+        .buffered(LETTERS_MAX)
+        .collect()
+        .await;
     let failed = sent.into_iter().filter_map(|(message, sent)| {
         let error = sent.err()?;
         tracing::error!(%error, message_id = %message.message_id, "a dead letter could not be sent");
@@ -142,7 +155,10 @@ async fn dead_letter(outlet: &Outlet, letters: Vec<(Arc<SqsRecord>, Failure)>) -
 
 /// Only an accelerator or a brake: without it the queue's own visibility time-out holds.
 async fn set_visibility(outlet: &Outlet, returns: &[Return]) {
-    let known: Vec<_> = returns.iter().filter(|back| !back.message.receipt_handle.is_empty()).collect();
+    let known: Vec<_> = returns
+        .iter()
+        .filter(|back| !back.message.receipt_handle.is_empty())
+        .collect();
     for chunk in known.chunks(VISIBILITY_ITEMS_MAX) {
         let entries = chunk.iter().enumerate().map(|(at, back)| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -152,7 +168,10 @@ async fn set_visibility(outlet: &Outlet, returns: &[Return]) {
                 .build()
                 .expect("id and handle are set")
         });
-        let call = outlet.sqs.change_message_visibility_batch().queue_url(&outlet.queue_url);
+        let call = outlet
+            .sqs
+            .change_message_visibility_batch()
+            .queue_url(&outlet.queue_url);
         match call.set_entries(Some(entries.collect())).send().await {
             Ok(output) => {
                 for failed in output.failed() {
@@ -171,7 +190,10 @@ async fn set_visibility(outlet: &Outlet, returns: &[Return]) {
 /// noise: neither is ever in it.
 fn answer<'a>(ids: impl Iterator<Item = &'a str>) -> Value {
     let ids: BTreeSet<&str> = ids.filter(|id| !id.is_empty()).collect();
-    let failures: Vec<Value> = ids.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
+    let failures: Vec<Value> = ids
+        .into_iter()
+        .map(|id| json!({ "itemIdentifier": id }))
+        .collect();
     json!({ "batchItemFailures": failures })
 }
 

@@ -105,7 +105,10 @@ impl<T> Batch<T> {
         decode: impl Fn(&SqsRecord) -> Result<T, Failure>,
         fifo: bool,
     ) -> Result<Self, NotABatch> {
-        let records = event.get("Records").and_then(Value::as_array).ok_or(NotABatch)?;
+        let records = event
+            .get("Records")
+            .and_then(Value::as_array)
+            .ok_or(NotABatch)?;
         let mut batch = Self::empty(fifo);
         for record in records {
             let message = Arc::new(SqsRecord::read(record));
@@ -127,12 +130,19 @@ impl<T> Batch<T> {
     }
 
     const fn empty(fifo: bool) -> Self {
-        Self { fifo, live: Vec::new(), aside: Vec::new(), stopped: BTreeSet::new() }
+        Self {
+            fifo,
+            live: Vec::new(),
+            aside: Vec::new(),
+            stopped: BTreeSet::new(),
+        }
     }
 
     /// The records that are still on their way.
     pub fn items(&self) -> impl Iterator<Item = (&SqsRecord, &T)> {
-        self.live.iter().map(|record| (&*record.message, &record.value))
+        self.live
+            .iter()
+            .map(|record| (&*record.message, &record.value))
     }
 
     /// How many records are still on their way.
@@ -154,7 +164,12 @@ impl<T> Batch<T> {
             let value = f(&message, value);
             Record { message, value }
         });
-        Batch { fifo: self.fifo, live: live.collect(), aside: self.aside, stopped: self.stopped }
+        Batch {
+            fifo: self.fifo,
+            live: live.collect(),
+            aside: self.aside,
+            stopped: self.stopped,
+        }
     }
 
     /// Sets every record aside with the failure that `f` makes: what all of them needed has
@@ -162,7 +177,11 @@ impl<T> Batch<T> {
     #[must_use]
     pub fn fail_all(mut self, f: impl Fn() -> Failure) -> Self {
         for record in std::mem::take(&mut self.live) {
-            let aside = if self.is_stopped(&record.message) { Aside::Untried } else { Aside::Failed(f()) };
+            let aside = if self.is_stopped(&record.message) {
+                Aside::Untried
+            } else {
+                Aside::Failed(f())
+            };
             self.set_aside(record.message, aside);
         }
         self
@@ -217,19 +236,26 @@ impl<T> Batch<T> {
     }
 
     fn is_stopped(&self, message: &SqsRecord) -> bool {
-        self.fifo && self.stopped.contains(message.group.as_deref().unwrap_or_default())
+        self.fifo
+            && self
+                .stopped
+                .contains(message.group.as_deref().unwrap_or_default())
     }
 
     fn set_aside(&mut self, message: Arc<SqsRecord>, aside: Aside) {
         if self.fifo {
-            self.stopped.insert(message.group.clone().unwrap_or_default());
+            self.stopped
+                .insert(message.group.clone().unwrap_or_default());
         }
         self.aside.push((message, aside));
     }
 }
 
 /// Runs one lane in order, up to its first failure.
-async fn run_lane<T, U, F, Fut>(lane: Vec<Record<T>>, step: &F) -> Vec<(Arc<SqsRecord>, Result<U, Aside>)>
+async fn run_lane<T, U, F, Fut>(
+    lane: Vec<Record<T>>,
+    step: &F,
+) -> Vec<(Arc<SqsRecord>, Result<U, Aside>)>
 where
     F: Fn(Record<T>) -> Fut,
     Fut: Future<Output = Result<U, Failure>>,
@@ -251,7 +277,9 @@ where
         // The call itself may panic before there is a future.
         let run = async move { step(record).await };
         let outcome = AssertUnwindSafe(run).catch_unwind().instrument(span).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(Failure::panicked())).map_err(Aside::Failed);
+        let outcome = outcome
+            .unwrap_or_else(|_| Err(Failure::panicked()))
+            .map_err(Aside::Failed);
         stopped = outcome.is_err();
         outcomes.push((message, outcome));
     }

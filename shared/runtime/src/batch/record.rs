@@ -36,7 +36,12 @@ pub struct SqsRecord {
 impl SqsRecord {
     pub(super) fn read(record: &Value) -> Self {
         let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
-        let system = |name: &str| record.get("attributes").and_then(|map| map.get(name)).and_then(Value::as_str);
+        let system = |name: &str| {
+            record
+                .get("attributes")
+                .and_then(|map| map.get(name))
+                .and_then(Value::as_str)
+        };
         let message_id = text("messageId").unwrap_or_default();
         let body = text("body");
         let defect = if message_id.is_empty() {
@@ -46,7 +51,11 @@ impl SqsRecord {
         } else {
             None
         };
-        let attributes = record.get("messageAttributes").and_then(Value::as_object).into_iter().flatten();
+        let attributes = record
+            .get("messageAttributes")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
         Self {
             receipt_handle: text("receiptHandle").unwrap_or_default(),
             receive_count: system("ApproximateReceiveCount")
@@ -86,7 +95,11 @@ impl SqsRecord {
             let reason = match &error {
                 // serde's message may quote a value: line and column are enough.
                 EnvelopeError::Json(json) => {
-                    format!("not a CloudEvents envelope (line {}, column {})", json.line(), json.column())
+                    format!(
+                        "not a CloudEvents envelope (line {}, column {})",
+                        json.line(),
+                        json.column()
+                    )
                 }
                 EnvelopeError::SpecVersion(_) => "not CloudEvents version 1.0".to_owned(),
             };
@@ -98,10 +111,18 @@ impl SqsRecord {
 fn attribute(value: &Value) -> Option<Attribute> {
     let data_type = value.get("dataType").and_then(Value::as_str)?.to_owned();
     if let Some(text) = value.get("stringValue").and_then(Value::as_str) {
-        return Some(Attribute::Text { data_type, value: text.to_owned() });
+        return Some(Attribute::Text {
+            data_type,
+            value: text.to_owned(),
+        });
     }
-    let bytes = STANDARD.decode(value.get("binaryValue").and_then(Value::as_str)?).ok()?;
-    Some(Attribute::Bytes { data_type, value: bytes })
+    let bytes = STANDARD
+        .decode(value.get("binaryValue").and_then(Value::as_str)?)
+        .ok()?;
+    Some(Attribute::Bytes {
+        data_type,
+        value: bytes,
+    })
 }
 
 #[cfg(test)]
@@ -119,7 +140,10 @@ mod tests {
                 "odd": 3
             }
         }));
-        assert_eq!((record.message_id.as_str(), record.receive_count), ("m-1", 1));
+        assert_eq!(
+            (record.message_id.as_str(), record.receive_count),
+            ("m-1", 1)
+        );
         assert_eq!(record.attribute("type"), Some("x"));
         assert_eq!(record.attributes.len(), 2);
         assert_eq!(record.defect, None);
@@ -127,9 +151,16 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_envelope_is_poison_and_is_not_quoted() {
-        let record = SqsRecord { body: "{\"specversion\":\"a@b.example\"".to_owned(), ..SqsRecord::default() };
+        let record = SqsRecord {
+            body: "{\"specversion\":\"a@b.example\"".to_owned(),
+            ..SqsRecord::default()
+        };
         let failure = record.envelope().expect_err("poison");
         assert_eq!(failure.label(), "poison");
-        assert!(!failure.reason().contains("a@b.example"), "{}", failure.reason());
+        assert!(
+            !failure.reason().contains("a@b.example"),
+            "{}",
+            failure.reason()
+        );
     }
 }

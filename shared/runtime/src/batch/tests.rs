@@ -21,17 +21,26 @@ fn body(record: &SqsRecord) -> Result<String, Failure> {
 
 fn asides(batch: &Batch<String>) -> Vec<(&str, bool)> {
     let aside = batch.aside.iter();
-    aside.map(|(message, aside)| (message.message_id.as_str(), matches!(aside, Aside::Untried))).collect()
+    aside
+        .map(|(message, aside)| (message.message_id.as_str(), matches!(aside, Aside::Untried)))
+        .collect()
 }
 
 fn ids(batch: &Batch<String>) -> Vec<&str> {
-    batch.items().map(|(message, _)| message.message_id.as_str()).collect()
+    batch
+        .items()
+        .map(|(message, _)| message.message_id.as_str())
+        .collect()
 }
 
 async fn failing(batch: Batch<String>, bad: &str) -> Batch<String> {
     batch
         .stage(4, |record| async move {
-            if record.value == bad { Err(Failure::retryable("later")) } else { Ok(record.value) }
+            if record.value == bad {
+                Err(Failure::retryable("later"))
+            } else {
+                Ok(record.value)
+            }
         })
         .await
 }
@@ -121,15 +130,27 @@ async fn records_of_one_group_run_in_order_while_groups_run_side_by_side() {
         })
         .await;
     let seen = seen.lock().expect("unpoisoned");
-    let of = |group: char| seen.iter().filter(|id| id.starts_with(group)).cloned().collect::<Vec<_>>();
-    assert_eq!((of('a'), of('b')), (vec!["a1".into(), "a2".into()], vec!["b1".into(), "b2".into()]));
+    let of = |group: char| {
+        seen.iter()
+            .filter(|id| id.starts_with(group))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (of('a'), of('b')),
+        (
+            vec!["a1".into(), "a2".into()],
+            vec!["b1".into(), "b2".into()]
+        )
+    );
     assert_eq!(seen[..2], ["a1", "b1"], "the groups run side by side");
 }
 
 #[test]
 fn an_event_without_records_is_no_batch_but_a_record_without_an_id_is_only_poison() {
     assert!(Batch::sqs(json!({ "Records": {} }), body).is_err());
-    let batch = Batch::sqs(json!({ "Records": [{ "body": "x" }, 7, null] }), body).expect("a batch");
+    let batch =
+        Batch::sqs(json!({ "Records": [{ "body": "x" }, 7, null] }), body).expect("a batch");
     assert_eq!((batch.len(), batch.aside.len()), (0, 3));
 }
 

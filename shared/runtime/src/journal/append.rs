@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    CancellationReason, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
 };
 use callboard_contracts::StreamId;
 use callboard_contracts::id::NAMESPACE;
@@ -14,8 +15,9 @@ use uuid::Uuid;
 
 use super::Journal;
 use super::commit::Commit;
-use super::committed::{Committed, Item};
+use super::committed::Committed;
 use super::error::{AppendError, CommitError, Conflict, JournalError, TRANSACTION_ITEMS_MAX};
+use super::item::Item;
 use crate::backoff::Backoff;
 use crate::fault::{Again, AwsFault, again};
 
@@ -39,7 +41,10 @@ impl Appended {
     /// `<stream>@<number>` of the first commit, as in the header `Callboard-Commit`.
     #[must_use]
     pub fn reference(&self) -> String {
-        self.commits.first().map(|(stream, number)| format!("{stream}@{number}")).unwrap_or_default()
+        self.commits
+            .first()
+            .map(|(stream, number)| format!("{stream}@{number}"))
+            .unwrap_or_default()
     }
 }
 
@@ -67,11 +72,15 @@ impl Journal {
                 .table_name(&self.table)
                 .set_item(Some(commit.item()))
                 .condition_expression(NUMBER_IS_FREE)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
             let error = match call.send().await {
                 Ok(output) => {
-                    let units = output.consumed_capacity().and_then(|used| used.capacity_units());
+                    let units = output
+                        .consumed_capacity()
+                        .and_then(|used| used.capacity_units());
                     return Ok(appended(std::slice::from_ref(&commit), units));
                 }
                 Err(error) => error,
@@ -86,12 +95,22 @@ impl Journal {
         unreachable!("the loop returns by its {TRIES_MAX}th attempt")
     }
 
-    async fn put_failed(&self, commit: &Commit, error: SdkError<PutItemError>) -> Result<Try, AppendError> {
-        if let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() {
+    async fn put_failed(
+        &self,
+        commit: &Commit,
+        error: SdkError<PutItemError>,
+    ) -> Result<Try, AppendError> {
+        if let Some(PutItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        {
             return self.taken(commit, failed.item()).await;
         }
         let fault = AwsFault::of("PutItem", error);
-        if fault.again == Again::Soon { Ok(Try::Again(fault)) } else { Err(fault.into()) }
+        if fault.again == Again::Soon {
+            Ok(Try::Again(fault))
+        } else {
+            Err(fault.into())
+        }
     }
 
     /// The commit's number is taken: by ourselves, or by somebody else.
@@ -101,7 +120,10 @@ impl Journal {
             // Some emulators, and an item removed by TTL meanwhile, give nothing back.
             None => self.get(commit.stream(), commit.number()).await?,
         };
-        if winner.as_ref().is_some_and(|winner| winner.id == commit.id()) {
+        if winner
+            .as_ref()
+            .is_some_and(|winner| winner.id == commit.id())
+        {
             return Ok(Try::Ours);
         }
         Ok(Try::Lost(AppendError::Conflict(Conflict {
@@ -125,9 +147,14 @@ impl Journal {
     ) -> Result<Appended, AppendError> {
         check(&commits, also.len())?;
         if also.is_empty() && commits.len() == 1 {
-            return self.append(commits.into_iter().next().expect("there is one")).await;
+            return self
+                .append(commits.into_iter().next().expect("there is one"))
+                .await;
         }
-        let mut writes = commits.iter().map(|commit| self.as_write(commit)).collect::<Vec<_>>();
+        let mut writes = commits
+            .iter()
+            .map(|commit| self.as_write(commit))
+            .collect::<Vec<_>>();
         writes.extend(also);
         let token = token(&commits);
         for attempt in 1.. {
@@ -139,7 +166,10 @@ impl Journal {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
             let error = match call.send().await {
                 Ok(output) => {
-                    let units = output.consumed_capacity().iter().filter_map(|used| used.capacity_units());
+                    let units = output
+                        .consumed_capacity()
+                        .iter()
+                        .filter_map(|used| used.capacity_units());
                     return Ok(appended(&commits, Some(units.sum())));
                 }
                 Err(error) => error,
@@ -199,7 +229,10 @@ impl Journal {
         let passing = !reasons.is_empty() && reasons.iter().all(|reason| passes(reason.code()));
         let fault = AwsFault::of("TransactWriteItems", error);
         if passing || fault.again == Again::Soon {
-            return Ok(Try::Again(AwsFault { again: Again::Soon, ..fault }));
+            return Ok(Try::Again(AwsFault {
+                again: Again::Soon,
+                ..fault
+            }));
         }
         Err(fault.into())
     }
@@ -208,7 +241,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] when it cannot be read.
-    pub async fn get(&self, stream: &StreamId, number: u64) -> Result<Option<Committed>, JournalError> {
+    pub async fn get(
+        &self,
+        stream: &StreamId,
+        number: u64,
+    ) -> Result<Option<Committed>, JournalError> {
         let output = self
             .client
             .get_item()
@@ -225,7 +262,10 @@ impl Journal {
 
 fn appended(commits: &[Commit], write_units: Option<f64>) -> Appended {
     Appended {
-        commits: commits.iter().map(|commit| (commit.stream().clone(), commit.number())).collect(),
+        commits: commits
+            .iter()
+            .map(|commit| (commit.stream().clone(), commit.number()))
+            .collect(),
         write_units: write_units.unwrap_or_default(),
     }
 }
@@ -236,7 +276,10 @@ fn check(commits: &[Commit], also: usize) -> Result<(), CommitError> {
         return Err(CommitError::Transaction(writes));
     }
     let mut streams = BTreeSet::new();
-    match commits.iter().find(|commit| !streams.insert(commit.stream())) {
+    match commits
+        .iter()
+        .find(|commit| !streams.insert(commit.stream()))
+    {
         Some(commit) => Err(CommitError::Twice(commit.stream().clone())),
         None => Ok(()),
     }
@@ -245,13 +288,26 @@ fn check(commits: &[Commit], also: usize) -> Result<(), CommitError> {
 /// DynamoDB keeps a token for ten minutes: a transaction sent again within them is not
 /// performed again. Afterwards the commits' own ids tell.
 fn token(commits: &[Commit]) -> String {
-    let ids: Vec<u8> = commits.iter().flat_map(|commit| commit.id().into_bytes()).collect();
+    let ids: Vec<u8> = commits
+        .iter()
+        .flat_map(|commit| commit.id().into_bytes())
+        .collect();
     // A transaction of extra writes alone has nothing to derive from.
-    if ids.is_empty() { Uuid::new_v4() } else { Uuid::new_v5(&NAMESPACE, &ids) }.to_string()
+    if ids.is_empty() {
+        Uuid::new_v4()
+    } else {
+        Uuid::new_v5(&NAMESPACE, &ids)
+    }
+    .to_string()
 }
 
-fn failed_conditions(reasons: &[CancellationReason]) -> impl Iterator<Item = (usize, &CancellationReason)> {
-    reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+fn failed_conditions(
+    reasons: &[CancellationReason],
+) -> impl Iterator<Item = (usize, &CancellationReason)> {
+    reasons
+        .iter()
+        .enumerate()
+        .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
 }
 
 /// Whether a cancellation's code is one that passes: another transaction, a throttle, or this

@@ -3,8 +3,9 @@
 use callboard_contracts::{Cause, DomainEvent, Fold, StreamId, Timestamp, Visibility};
 use uuid::Uuid;
 
-use super::committed::{Committed, Due, Item, RecordedEvent, Snapshot};
+use super::committed::{Committed, Due, RecordedEvent, Snapshot};
 use super::error::{CommitError, EVENTS_MAX};
+use super::item::Item;
 use super::size::{ITEM_BYTES_MAX, item_bytes};
 
 /// Every commit whose number is a multiple of this carries the folded state, so that a load
@@ -86,7 +87,10 @@ impl<S: Fold> CommitBuilder<S> {
     /// is then found by the agenda even if no message ever arrives. Costs a write unit.
     #[must_use]
     pub fn due(mut self, at: Timestamp, queue: &str) -> Self {
-        self.due = Some(Due { at, queue: queue.to_owned() });
+        self.due = Some(Due {
+            at,
+            queue: queue.to_owned(),
+        });
         self
     }
 
@@ -114,7 +118,11 @@ impl<S: Fold> CommitBuilder<S> {
     /// The state after the events added so far.
     #[must_use]
     pub fn state(&self) -> S {
-        self.events.iter().fold(self.before.clone(), |state, event| state.evolve(event, self.at))
+        self.events
+            .iter()
+            .fold(self.before.clone(), |state, event| {
+                state.evolve(event, self.at)
+            })
     }
 
     /// Fixes the commit: its id, its item, and the snapshot on every 64th number.
@@ -126,7 +134,10 @@ impl<S: Fold> CommitBuilder<S> {
             return Err(CommitError::Empty(self.stream));
         }
         if self.events.len() > EVENTS_MAX {
-            return Err(CommitError::TooMany { stream: self.stream, events: self.events.len() });
+            return Err(CommitError::TooMany {
+                stream: self.stream,
+                events: self.events.len(),
+            });
         }
         let snapshot = self.snapshot();
         let id = self.id.unwrap_or_else(|| new_id(self.at));
@@ -161,7 +172,10 @@ impl<S: Fold> CommitBuilder<S> {
             return None;
         }
         match serde_json::to_string(&self.state()) {
-            Ok(state) => Some(Snapshot { version: S::VERSION, state }),
+            Ok(state) => Some(Snapshot {
+                version: S::VERSION,
+                state,
+            }),
             Err(error) => {
                 tracing::warn!(%error, stream = %self.stream, "a state cannot be written as a snapshot");
                 None
@@ -180,9 +194,16 @@ impl Commit {
             bytes = item_bytes(&item);
         }
         if bytes > ITEM_BYTES_MAX {
-            return Err(CommitError::TooLarge { stream: record.stream, bytes });
+            return Err(CommitError::TooLarge {
+                stream: record.stream,
+                bytes,
+            });
         }
-        Ok(Self { record, item, bytes })
+        Ok(Self {
+            record,
+            item,
+            bytes,
+        })
     }
 
     /// As it will stand in the journal.

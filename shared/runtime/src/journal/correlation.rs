@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_contracts::StreamId;
 
+use super::Journal;
 use super::committed::Committed;
 use super::error::JournalError;
-use super::Journal;
 use crate::bulk;
 use crate::fault::AwsFault;
 
@@ -27,7 +27,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] when the index or the commits cannot be read.
-    pub async fn by_correlation(&self, correlation: &str, max: usize) -> Result<Correlated, JournalError> {
+    pub async fn by_correlation(
+        &self,
+        correlation: &str,
+        max: usize,
+    ) -> Result<Correlated, JournalError> {
         let mut keys = Vec::new();
         let mut start = None;
         loop {
@@ -39,7 +43,10 @@ impl Journal {
                 .key_condition_expression("corr = :corr")
                 .expression_attribute_values(":corr", AttributeValue::S(correlation.to_owned()))
                 .set_exclusive_start_key(start);
-            let output = query.send().await.map_err(|error| AwsFault::of("Query", error))?;
+            let output = query
+                .send()
+                .await
+                .map_err(|error| AwsFault::of("Query", error))?;
             keys.extend(output.items().iter().filter_map(|item| self.key_of(item)));
             start = output.last_evaluated_key().cloned();
             if start.is_none() || keys.len() > max {
@@ -49,8 +56,13 @@ impl Journal {
         let complete = keys.len() <= max;
         keys.truncate(max);
         let found = bulk::get(&self.client, keys).await?;
-        let mut commits = found.values().map(Committed::from_item).collect::<Result<Vec<_>, _>>()?;
-        commits.sort_by(|one, two| (one.at, &one.stream, one.number).cmp(&(two.at, &two.stream, two.number)));
+        let mut commits = found
+            .values()
+            .map(Committed::from_item)
+            .collect::<Result<Vec<_>, _>>()?;
+        commits.sort_by(|one, two| {
+            (one.at, &one.stream, one.number).cmp(&(two.at, &two.stream, two.number))
+        });
         Ok(Correlated { commits, complete })
     }
 

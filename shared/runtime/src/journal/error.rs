@@ -107,7 +107,9 @@ impl Conflict {
     /// for an honest redelivery after a deployment may decide differently.
     #[must_use]
     pub fn same_cause(&self) -> Option<bool> {
-        self.winner.as_ref().map(|winner| winner.cause.hash == self.cause_hash)
+        self.winner
+            .as_ref()
+            .map(|winner| winner.cause.hash == self.cause_hash)
     }
 }
 

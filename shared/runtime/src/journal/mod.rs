@@ -40,6 +40,7 @@ mod commit;
 mod committed;
 mod correlation;
 mod error;
+mod item;
 mod size;
 
 use std::collections::HashMap;
@@ -51,9 +52,12 @@ use uuid::Uuid;
 
 pub use append::Appended;
 pub use commit::{Commit, CommitBuilder, SNAPSHOT_EVERY, new_id};
-pub use committed::{Committed, Due, Item, RecordedEvent, Snapshot, due_bucket};
+pub use committed::{Committed, Due, RecordedEvent, Snapshot};
 pub use correlation::Correlated;
-pub use error::{AppendError, CommitError, Conflict, EVENTS_MAX, JournalError, TRANSACTION_ITEMS_MAX};
+pub use error::{
+    AppendError, CommitError, Conflict, EVENTS_MAX, JournalError, TRANSACTION_ITEMS_MAX,
+};
+pub use item::{Item, due_bucket};
 pub use size::{ITEM_BYTES_MAX, WRITE_UNIT_BYTES, item_bytes, write_units};
 
 use crate::fault::AwsFault;
@@ -96,7 +100,13 @@ impl<S: Fold> Loaded<S> {
     /// safe without a load: the condition on number 1 tells.
     #[must_use]
     pub fn fresh(stream: StreamId) -> Self {
-        Self { stream, state: S::default(), number: 0, last: None, complete: true }
+        Self {
+            stream,
+            state: S::default(),
+            number: 0,
+            last: None,
+            complete: true,
+        }
     }
 
     /// A stream as a message tells it: its last commit is `number`, and `state` is what the
@@ -105,7 +115,13 @@ impl<S: Fold> Loaded<S> {
     /// from it never carry a snapshot.
     #[must_use]
     pub fn told(stream: StreamId, state: S, number: u64) -> Self {
-        Self { stream, state, number, last: None, complete: false }
+        Self {
+            stream,
+            state,
+            number,
+            last: None,
+            complete: false,
+        }
     }
 
     /// Whether anything is there.
@@ -128,7 +144,10 @@ impl<S: Fold> Loaded<S> {
     /// [`JournalError::Gap`] when it is not the next one.
     pub fn after(mut self, commit: &Committed) -> Result<Self, JournalError> {
         if commit.number != self.number + 1 {
-            return Err(JournalError::Gap { stream: self.stream, missing: self.number + 1 });
+            return Err(JournalError::Gap {
+                stream: self.stream,
+                missing: self.number + 1,
+            });
         }
         self.apply(commit)?;
         Ok(self)
@@ -141,14 +160,21 @@ impl<S: Fold> Loaded<S> {
         }
         self.state = state;
         self.number = commit.number;
-        self.last = Some(CommitMeta { id: commit.id, at: commit.at, cause: commit.cause.clone() });
+        self.last = Some(CommitMeta {
+            id: commit.id,
+            at: commit.at,
+            cause: commit.cause.clone(),
+        });
         Ok(())
     }
 }
 
 fn key(stream: &StreamId, number: u64) -> Item {
     HashMap::from([
-        ("pk".to_owned(), AttributeValue::S(stream.as_str().to_owned())),
+        (
+            "pk".to_owned(),
+            AttributeValue::S(stream.as_str().to_owned()),
+        ),
         ("sk".to_owned(), AttributeValue::N(number.to_string())),
     ])
 }
@@ -157,7 +183,10 @@ impl Journal {
     /// The journal in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self {
+            client,
+            table: table.into(),
+        }
     }
 
     /// The journal in `table`, by a client of its own.
@@ -193,13 +222,19 @@ impl Journal {
                 if let Some(last) = newer.last()
                     && last.number != commit.number + 1
                 {
-                    return Err(JournalError::Gap { stream: stream.clone(), missing: last.number - 1 });
+                    return Err(JournalError::Gap {
+                        stream: stream.clone(),
+                        missing: last.number - 1,
+                    });
                 }
                 if let Some(state) = snapshot_of::<S>(&commit) {
                     base.state = state;
                     base.number = commit.number;
-                    base.last =
-                        Some(CommitMeta { id: commit.id, at: commit.at, cause: commit.cause.clone() });
+                    base.last = Some(CommitMeta {
+                        id: commit.id,
+                        at: commit.at,
+                        cause: commit.cause.clone(),
+                    });
                     break 'pages;
                 }
                 newer.push(commit);
@@ -244,7 +279,11 @@ impl Journal {
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression(if from.is_some() { "pk = :pk AND sk >= :from" } else { "pk = :pk" })
+            .key_condition_expression(if from.is_some() {
+                "pk = :pk AND sk >= :from"
+            } else {
+                "pk = :pk"
+            })
             .expression_attribute_values(":pk", AttributeValue::S(stream.as_str().to_owned()))
             .consistent_read(true)
             .scan_index_forward(ascending)
@@ -257,15 +296,25 @@ impl Journal {
             // As many as can lie above a snapshot, and the snapshot itself.
             query = query.limit(i32::try_from(SNAPSHOT_EVERY).unwrap_or(i32::MAX));
         }
-        let output = query.send().await.map_err(|error| AwsFault::of("Query", error))?;
-        let commits = output.items().iter().map(Committed::from_item).collect::<Result<_, _>>()?;
+        let output = query
+            .send()
+            .await
+            .map_err(|error| AwsFault::of("Query", error))?;
+        let commits = output
+            .items()
+            .iter()
+            .map(Committed::from_item)
+            .collect::<Result<_, _>>()?;
         Ok((commits, output.last_evaluated_key().cloned()))
     }
 }
 
 /// The state in a commit's snapshot, if it is one of this version of the fold.
 fn snapshot_of<S: Fold>(commit: &Committed) -> Option<S> {
-    let snapshot = commit.snapshot.as_ref().filter(|snapshot| snapshot.version == S::VERSION)?;
+    let snapshot = commit
+        .snapshot
+        .as_ref()
+        .filter(|snapshot| snapshot.version == S::VERSION)?;
     match serde_json::from_str(&snapshot.state) {
         Ok(state) => Some(state),
         Err(_) => {

@@ -15,7 +15,9 @@ pub const ITEM_BYTES_MAX: usize = 409_600;
 /// Bytes of an item: names and values.
 #[must_use]
 pub fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+    item.iter()
+        .map(|(name, value)| name.len() + value_bytes(value))
+        .sum()
 }
 
 /// Write units of one put of an item of `bytes`, indexes apart.
@@ -34,9 +36,17 @@ fn value_bytes(value: &AttributeValue) -> usize {
         AttributeValue::Ns(numbers) => numbers.iter().map(|number| number_bytes(number)).sum(),
         AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
         // Three bytes of overhead, and one more per element.
-        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_bytes(value)).sum::<usize>(),
+        AttributeValue::L(list) => {
+            3 + list
+                .iter()
+                .map(|value| 1 + value_bytes(value))
+                .sum::<usize>()
+        }
         AttributeValue::M(map) => {
-            3 + map.iter().map(|(name, value)| 1 + name.len() + value_bytes(value)).sum::<usize>()
+            3 + map
+                .iter()
+                .map(|(name, value)| 1 + name.len() + value_bytes(value))
+                .sum::<usize>()
         }
         _ => 1,
     }
@@ -72,6 +82,9 @@ mod tests {
 
     #[test]
     fn a_byte_over_a_kibibyte_costs_a_second_unit() {
-        assert_eq!([write_units(0), write_units(1_024), write_units(1_025)], [1, 1, 2]);
+        assert_eq!(
+            [write_units(0), write_units(1_024), write_units(1_025)],
+            [1, 1, 2]
+        );
     }
 }

@@ -13,8 +13,15 @@ async fn filled() -> (World, Vec<Key>) {
     let world = World::open().await;
     let stream = stream_id("parcel#bulk");
     let event = ParcelEvent::Noted("here".to_owned());
-    let commit = Loaded::<Parcel>::fresh(stream.clone()).next(&cause(), world.now()).event(event).build();
-    world.journal().append(commit.expect("a commit")).await.expect("it is free");
+    let commit = Loaded::<Parcel>::fresh(stream.clone())
+        .next(&cause(), world.now())
+        .event(event)
+        .build();
+    world
+        .journal()
+        .append(commit.expect("a commit"))
+        .await
+        .expect("it is free");
     let put = world
         .dynamodb()
         .put_item()
@@ -35,7 +42,9 @@ async fn filled() -> (World, Vec<Key>) {
 #[tokio::test]
 async fn one_call_reads_tails_and_contacts_and_what_is_absent_is_not_there() {
     let (world, keys) = filled().await;
-    let found = bulk::get(&world.dynamodb(), keys.clone()).await.expect("an answer");
+    let found = bulk::get(&world.dynamodb(), keys.clone())
+        .await
+        .expect("an answer");
     assert_eq!(world.faults().costs().requests("BatchGetItem"), 1);
     assert_eq!(found.len(), 2);
     let commit = Committed::from_item(&found[&keys[0]]).expect("a commit");
@@ -54,7 +63,9 @@ async fn keys_left_unprocessed_are_asked_for_again() {
             CONTACTS: { "Keys": [{ "pk": { "S": "r-1" }, "sk": { "S": "profile" } }] },
         }
     });
-    world.faults().times("BatchGetItem", 2, &Fault::Answer(200, left.to_string()));
+    world
+        .faults()
+        .times("BatchGetItem", 2, &Fault::Answer(200, left.to_string()));
     let found = bulk::get(&world.dynamodb(), keys).await.expect("an answer");
     assert_eq!(found.len(), 2);
     assert_eq!(world.faults().costs().requests("BatchGetItem"), 3);
@@ -65,5 +76,8 @@ async fn more_than_a_hundred_keys_are_read_in_several_calls() {
     let (world, mut keys) = filled().await;
     keys.extend((0..205).map(|n| Key::text(CONTACTS, &format!("nobody-{n}"), "profile")));
     let found = bulk::get(&world.dynamodb(), keys).await.expect("an answer");
-    assert_eq!((found.len(), world.faults().costs().requests("BatchGetItem")), (2, 3));
+    assert_eq!(
+        (found.len(), world.faults().costs().requests("BatchGetItem")),
+        (2, 3)
+    );
 }

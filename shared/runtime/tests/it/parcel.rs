@@ -15,12 +15,24 @@ pub enum ParcelEvent {
     Whispered(String),
     Cancelled,
     /// Internal.
-    Attempted { attempt: Uuid, until: i64 },
-    Delivered { attempt: Uuid },
+    Attempted {
+        attempt: Uuid,
+        until: i64,
+    },
+    Delivered {
+        attempt: Uuid,
+    },
     /// Internal: certainly not delivered.
-    Bounced { attempt: Uuid },
-    Late { attempt: Uuid },
-    Unknown { attempt: Uuid, repeat: bool },
+    Bounced {
+        attempt: Uuid,
+    },
+    Late {
+        attempt: Uuid,
+    },
+    Unknown {
+        attempt: Uuid,
+        repeat: bool,
+    },
 }
 
 impl DomainEvent for ParcelEvent {
@@ -34,7 +46,9 @@ impl DomainEvent for ParcelEvent {
 
     fn visibility(&self) -> Visibility {
         match self {
-            Self::Whispered(_) | Self::Attempted { .. } | Self::Bounced { .. } => Visibility::Internal,
+            Self::Whispered(_) | Self::Attempted { .. } | Self::Bounced { .. } => {
+                Visibility::Internal
+            }
             _ => Visibility::Public,
         }
     }
@@ -47,8 +61,10 @@ impl DomainEvent for ParcelEvent {
         if !event_type.starts_with("test.parcel.") {
             return Err(DecodeError::UnknownType(event_type.to_owned()));
         }
-        serde_json::from_value(data)
-            .map_err(|source| DecodeError::Data { event_type: event_type.to_owned(), source })
+        serde_json::from_value(data).map_err(|source| DecodeError::Data {
+            event_type: event_type.to_owned(),
+            source,
+        })
     }
 }
 
@@ -83,10 +99,16 @@ impl Fold for Parcel {
 
     fn evolve(mut self, event: &ParcelEvent, _: Timestamp) -> Self {
         match event {
-            ParcelEvent::Noted(note) | ParcelEvent::Whispered(note) => self.notes.push(note.clone()),
+            ParcelEvent::Noted(note) | ParcelEvent::Whispered(note) => {
+                self.notes.push(note.clone())
+            }
             ParcelEvent::Cancelled => self.cancelled = true,
             ParcelEvent::Attempted { attempt, until } => {
-                self.last = Some(LastAttempt { id: *attempt, until: *until, settled: false });
+                self.last = Some(LastAttempt {
+                    id: *attempt,
+                    until: *until,
+                    settled: false,
+                });
             }
             ParcelEvent::Delivered { attempt } => {
                 self.delivered_by = Some(*attempt);
@@ -152,7 +174,10 @@ impl Effect for Delivery {
     }
 
     fn begun(&self, _: &Self::Key, attempt: &Attempt) -> Vec<ParcelEvent> {
-        vec![ParcelEvent::Attempted { attempt: attempt.attempt_id, until: attempt.lease_until.as_millis() }]
+        vec![ParcelEvent::Attempted {
+            attempt: attempt.attempt_id,
+            until: attempt.lease_until.as_millis(),
+        }]
     }
 
     fn ended(&self, _: &Self::Key, attempt: Uuid, outcome: &Carrier) -> Vec<ParcelEvent> {
@@ -167,6 +192,9 @@ impl Effect for Delivery {
     }
 
     fn unknown(&self, _: &Self::Key, attempt: Uuid, policy: OnUnknown) -> Vec<ParcelEvent> {
-        vec![ParcelEvent::Unknown { attempt, repeat: policy == OnUnknown::Repeat }]
+        vec![ParcelEvent::Unknown {
+            attempt,
+            repeat: policy == OnUnknown::Repeat,
+        }]
     }
 }

@@ -1,8 +1,8 @@
 //! What a notification's commits weigh: three write units in all.
 
 use callboard_contracts::notification::{
-    AttemptFailed, CauseRef, Channel, DeliveryAttempted, DeliverySucceeded, LateOutcome, NotificationEvent,
-    NotificationPlanned, OutcomeUnknown, UnknownPolicy,
+    AttemptFailed, CauseRef, Channel, DeliveryAttempted, DeliverySucceeded, LateOutcome,
+    NotificationEvent, NotificationPlanned, OutcomeUnknown, UnknownPolicy,
 };
 use callboard_contracts::{NotificationId, RecipientId};
 use callboard_runtime::journal::{Loaded, WRITE_UNIT_BYTES, write_units};
@@ -23,7 +23,12 @@ impl Fold for Counting {
     }
 }
 
-fn events(at: Timestamp, id: NotificationId, recipient: &RecipientId, cause: &StreamId) -> Vec<NotificationEvent> {
+fn events(
+    at: Timestamp,
+    id: NotificationId,
+    recipient: &RecipientId,
+    cause: &StreamId,
+) -> Vec<NotificationEvent> {
     let (attempt_id, channel, step) = (Uuid::now_v7(), Channel::Email, 0);
     vec![
         NotificationPlanned {
@@ -31,7 +36,11 @@ fn events(at: Timestamp, id: NotificationId, recipient: &RecipientId, cause: &St
             definition: "waitlist-offer-made-with-a-long-name".to_owned(),
             recipient_id: recipient.clone(),
             channel,
-            cause: CauseRef { stream: cause.clone(), commit: 1_234_567, index: 1 },
+            cause: CauseRef {
+                stream: cause.clone(),
+                commit: 1_234_567,
+                index: 1,
+            },
             expires_at: Some(at),
         }
         .into(),
@@ -43,10 +52,34 @@ fn events(at: Timestamp, id: NotificationId, recipient: &RecipientId, cause: &St
             lease_until: at,
         }
         .into(),
-        DeliverySucceeded { attempt_id, channel, step, provider: "smtp".to_owned() }.into(),
-        AttemptFailed { attempt_id, channel, step, code: "smtp-451".to_owned() }.into(),
-        OutcomeUnknown { attempt_id, channel, step, policy: UnknownPolicy::Resend }.into(),
-        LateOutcome { attempt_id, channel, step, outcome: "succeeded".to_owned() }.into(),
+        DeliverySucceeded {
+            attempt_id,
+            channel,
+            step,
+            provider: "smtp".to_owned(),
+        }
+        .into(),
+        AttemptFailed {
+            attempt_id,
+            channel,
+            step,
+            code: "smtp-451".to_owned(),
+        }
+        .into(),
+        OutcomeUnknown {
+            attempt_id,
+            channel,
+            step,
+            policy: UnknownPolicy::Resend,
+        }
+        .into(),
+        LateOutcome {
+            attempt_id,
+            channel,
+            step,
+            outcome: "succeeded".to_owned(),
+        }
+        .into(),
     ]
 }
 
@@ -60,14 +93,20 @@ async fn every_commit_of_a_notification_costs_one_write_unit_even_with_the_longe
     let mut loaded = Loaded::<Counting>::fresh(stream);
     for event in events(world.now(), id, &recipient, &about) {
         let kept = world.now().plus(Duration::from_secs(60 * 24 * 3_600));
-        let builder = loaded.next(&cause(), world.now()).event(event.clone()).expires(kept);
+        let builder = loaded
+            .next(&cause(), world.now())
+            .event(event.clone())
+            .expires(kept);
         let commit = builder.build().expect("a commit");
         let (bytes, record) = (commit.bytes(), commit.record().clone());
         assert!(bytes <= WRITE_UNIT_BYTES, "{bytes} bytes: {event:?}");
         let appended = world.journal().append(commit).await.expect("it is free");
         #[expect(clippy::cast_precision_loss, reason = "a handful of units")]
         let expected = write_units(bytes) as f64;
-        assert!((appended.write_units - expected).abs() < f64::EPSILON, "{event:?}");
+        assert!(
+            (appended.write_units - expected).abs() < f64::EPSILON,
+            "{event:?}"
+        );
         loaded = loaded.after(&record).expect("the next");
     }
 }

@@ -1,6 +1,8 @@
 //! Several streams in one transaction, and extra writes beside them.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use callboard_runtime::StreamId;
 use callboard_runtime::journal::{AppendError, Commit, CommitError, Loaded};
 use callboard_testkit::world::VIEWS;
@@ -12,7 +14,11 @@ use crate::parcel::{Parcel, ParcelEvent};
 
 fn first(world: &World, stream: &StreamId) -> Commit {
     let event = ParcelEvent::Noted("first".to_owned());
-    Loaded::<Parcel>::fresh(stream.clone()).next(&cause(), world.now()).event(event).build().expect("a commit")
+    Loaded::<Parcel>::fresh(stream.clone())
+        .next(&cause(), world.now())
+        .event(event)
+        .build()
+        .expect("a commit")
 }
 
 fn streams() -> [StreamId; 2] {
@@ -34,7 +40,12 @@ fn reservation() -> TransactWriteItem {
 async fn numbers(world: &World) -> [u64; 2] {
     let mut numbers = [0; 2];
     for (number, stream) in numbers.iter_mut().zip(streams()) {
-        *number = world.journal().load::<Parcel>(&stream).await.expect("it loads").number;
+        *number = world
+            .journal()
+            .load::<Parcel>(&stream)
+            .await
+            .expect("it loads")
+            .number;
     }
     numbers
 }
@@ -46,7 +57,10 @@ async fn two_streams_agree_or_nothing_is_written() {
     let rival = first(&world, &b);
     let rival_id = rival.id();
     world.journal().append(rival).await.expect("it is free");
-    let result = world.journal().append_all(vec![first(&world, &a), first(&world, &b)], Vec::new()).await;
+    let result = world
+        .journal()
+        .append_all(vec![first(&world, &a), first(&world, &b)], Vec::new())
+        .await;
     match result {
         Err(AppendError::Conflict(conflict)) => {
             assert_eq!((conflict.stream, conflict.number), (b, 1));
@@ -61,11 +75,25 @@ async fn two_streams_agree_or_nothing_is_written() {
 async fn the_condition_of_an_extra_write_is_told_by_its_index_with_what_it_met() {
     let world = World::open().await;
     let [a, b] = streams();
-    let done = world.journal().append_all(vec![first(&world, &a)], vec![reservation()]).await.expect("all free");
+    let done = world
+        .journal()
+        .append_all(vec![first(&world, &a)], vec![reservation()])
+        .await
+        .expect("all free");
     assert_eq!(done.reference(), "parcel#a@1");
-    match world.journal().append_all(vec![first(&world, &b)], vec![reservation()]).await {
-        Err(AppendError::Also { index: 0, found: Some(found) }) => {
-            assert_eq!(found.get("pk"), Some(&AttributeValue::S("shelf".to_owned())));
+    match world
+        .journal()
+        .append_all(vec![first(&world, &b)], vec![reservation()])
+        .await
+    {
+        Err(AppendError::Also {
+            index: 0,
+            found: Some(found),
+        }) => {
+            assert_eq!(
+                found.get("pk"),
+                Some(&AttributeValue::S("shelf".to_owned()))
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -78,9 +106,17 @@ async fn a_transaction_whose_answer_was_lost_is_recognised_even_after_its_token_
     let [a, b] = streams();
     let commits = vec![first(&world, &a), first(&world, &b)];
     world.faults().next("TransactWriteItems", Fault::DropAnswer);
-    world.journal().append_all(commits.clone(), vec![reservation()]).await.expect("our own");
+    world
+        .journal()
+        .append_all(commits.clone(), vec![reservation()])
+        .await
+        .expect("our own");
     world.advance(Duration::from_secs(11 * 60)).await;
-    world.journal().append_all(commits, vec![reservation()]).await.expect("still our own");
+    world
+        .journal()
+        .append_all(commits, vec![reservation()])
+        .await
+        .expect("still our own");
     assert_eq!(numbers(&world).await, [1, 1]);
 }
 
@@ -93,9 +129,17 @@ async fn another_transaction_in_the_way_is_waited_out_and_is_no_refusal() {
         "Message": "Transaction cancelled",
         "CancellationReasons": [{ "Code": "TransactionConflict", "Message": "in the way" }, { "Code": "None" }],
     });
-    world.faults().times("TransactWriteItems", 3, &Fault::Answer(400, canceled.to_string()));
+    world.faults().times(
+        "TransactWriteItems",
+        3,
+        &Fault::Answer(400, canceled.to_string()),
+    );
     let commits = vec![first(&world, &a), first(&world, &b)];
-    world.journal().append_all(commits, Vec::new()).await.expect("in the end");
+    world
+        .journal()
+        .append_all(commits, Vec::new())
+        .await
+        .expect("in the end");
     assert_eq!(numbers(&world).await, [1, 1]);
 }
 
@@ -103,10 +147,25 @@ async fn another_transaction_in_the_way_is_waited_out_and_is_no_refusal() {
 async fn a_transaction_that_cannot_be_is_refused_before_any_call() {
     let world = World::open().await;
     let [a, _] = streams();
-    let twice = world.journal().append_all(vec![first(&world, &a), first(&world, &a)], Vec::new()).await;
-    assert!(matches!(twice, Err(AppendError::Commit(CommitError::Twice(_)))), "{twice:?}");
-    let many = world.journal().append_all(vec![first(&world, &a)], vec![reservation(); 100]).await;
-    assert!(matches!(many, Err(AppendError::Commit(CommitError::Transaction(101)))), "{many:?}");
+    let twice = world
+        .journal()
+        .append_all(vec![first(&world, &a), first(&world, &a)], Vec::new())
+        .await;
+    assert!(
+        matches!(twice, Err(AppendError::Commit(CommitError::Twice(_)))),
+        "{twice:?}"
+    );
+    let many = world
+        .journal()
+        .append_all(vec![first(&world, &a)], vec![reservation(); 100])
+        .await;
+    assert!(
+        matches!(
+            many,
+            Err(AppendError::Commit(CommitError::Transaction(101)))
+        ),
+        "{many:?}"
+    );
     assert_eq!(world.faults().costs().all_requests(), 0);
 }
 
