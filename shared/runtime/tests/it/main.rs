@@ -2,6 +2,7 @@
 
 mod batch;
 mod bulk;
+mod duplicates;
 mod journal;
 mod lease;
 mod parcel;
