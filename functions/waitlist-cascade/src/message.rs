@@ -49,7 +49,12 @@ impl Message {
     /// [`Failure`] (terminal): it cannot be read, or it is none of ours.
     pub fn read(record: &SqsRecord) -> Result<Self, Failure> {
         let envelope = record.envelope()?;
-        let cause = envelope.as_cause();
+        let mut cause = envelope.as_cause();
+        if envelope.event_type == Due::TYPE {
+            // A reminder stands in no journal. What it reminds of does, so that a timeline has
+            // no gap between a hold and its end.
+            cause.causation_id = envelope.causationid.clone().unwrap_or(cause.causation_id);
+        }
         Ok(Self {
             ask: ask(envelope)?,
             cause,

@@ -6,8 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use callboard_contracts::{Envelope, Timestamp};
-use callboard_engine::{Engine, EngineConfig};
-use callboard_runtime::clock::Clock;
+use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
 use lambda_runtime::{Context, LambdaEvent};
@@ -23,10 +22,9 @@ const STEP: Duration = Duration::from_secs(10);
 pub struct World {
     pub sdk: SdkConfig,
     pub vars: Vars,
-    clock: Clock,
+    clock: callboard_runtime::Clock,
     sqs: Client,
     service: Service,
-    _engine: Engine,
 }
 
 /// A due command as its owner finds it in its queue.
@@ -71,34 +69,26 @@ impl World {
     /// Empty queues at [`START`].
     pub async fn new() -> Self {
         let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let engine = Engine::open(EngineConfig {
-            clock: callboard_engine::Clock::tokio(
-                SystemTime::UNIX_EPOCH + Duration::from_millis(base),
-            ),
-            ..EngineConfig::default()
-        })
-        .await
-        .expect("an engine");
-        let sdk = engine.sdk_config();
+        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
+        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let sdk = kit.sdk().clone();
         let sqs = Client::new(&sdk);
+        let own = kit.queue("deadline-clock").await;
+        let owner = kit.queue("waitlist-cascade.fifo").await;
         let vars = [
-            ("QUEUE_URL", queue(&sqs, "deadline-clock").await),
-            ("DLQ_URL", queue(&sqs, "deadline-clock-dlq").await),
-            (
-                "WAITLIST_CASCADE_QUEUE_URL",
-                queue(&sqs, "waitlist-cascade.fifo").await,
-            ),
+            ("QUEUE_URL", own.url),
+            ("DLQ_URL", own.dlq_url),
+            ("WAITLIST_CASCADE_QUEUE_URL", owner.url),
             ("FUNCTION_NAME", "deadline-clock".to_owned()),
             ("HOLD_GRACE_SECONDS", "5".to_owned()),
         ];
         let vars: Vars = vars.map(|(name, value)| (name.to_owned(), value)).into();
         Self {
             service: deadline_clock::build(&vars, &sdk).await.expect("built"),
-            clock: Clock::from_sdk(&sdk),
+            clock: callboard_runtime::Clock::from_sdk(&sdk),
             sdk,
             vars,
             sqs,
-            _engine: engine,
         }
     }
 
@@ -234,15 +224,4 @@ fn handed(message: &Message) -> Handed {
         correlation_id: envelope.correlationid.clone().expect("a correlation id"),
         causation_id: envelope.causationid.clone().expect("a causation id"),
     }
-}
-
-async fn queue(client: &Client, name: &str) -> String {
-    let create = client.create_queue().queue_name(name);
-    let create = if name.ends_with(".fifo") {
-        create.attributes(QueueAttributeName::FifoQueue, "true")
-    } else {
-        create
-    };
-    let created = create.send().await.expect("created");
-    created.queue_url.expect("a URL")
 }

@@ -144,6 +144,8 @@ async fn a_reminder_that_is_early_by_a_clocks_error_waits_and_an_old_one_is_done
         world.holder("slot-0900").await.as_deref(),
         Some("entry-ben")
     );
+    let second = world.slot("slot-0900").await.last.expect("a commit");
+    assert_eq!(second.cause.causation_id, "evt-1", "what set the deadline");
     assert!(world.invoke(&due).await.is_empty(), "it has been done");
     assert_eq!(
         world.holder("slot-0900").await.as_deref(),

@@ -3,6 +3,7 @@
 use callboard_contracts::waitlist::{EntryLeft, HoldEnd, HoldReleased, SlotEvent, Urgency};
 use callboard_contracts::{DomainEvent, OfferId, StreamId};
 use callboard_domain::waitlist::{EntryStatus, SlotStatus};
+use callboard_testkit::{Fault, Gate};
 use waitlist_cascade::advance::{self, Outcome};
 
 use crate::world::{World, cause, entry, slot, time, waitlist};
@@ -255,7 +256,16 @@ async fn an_acceptance_that_arrives_between_reading_and_committing_wins() {
     };
     let received_at = time("2026-03-02T10:29:59.999Z");
     let filled = accepted(&loaded.state, offer_id, received_at);
-    let (outcome, ()) = tokio::join!(advance(&world, "slot-0900"), world.commit(&loaded, filled));
+    let gate = Gate::new();
+    world
+        .faults
+        .next("TransactWriteItems", Fault::Hold(gate.clone()));
+    let acceptance = async {
+        gate.reached().await;
+        world.commit(&loaded, filled).await;
+        gate.open();
+    };
+    let (outcome, ()) = tokio::join!(advance(&world, "slot-0900"), acceptance);
     assert_eq!(outcome, Outcome::Nothing);
     assert_eq!(world.history("entry#entry-ben").await.len(), 1);
 }
@@ -266,4 +276,13 @@ fn accepted(
     received_at: callboard_contracts::Timestamp,
 ) -> Vec<SlotEvent> {
     callboard_domain::waitlist::slot::accept(slot, offer_id, received_at).expect("in time")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_whose_answer_was_lost_is_recognised_as_made() {
+    let world = World::with_three_waiting().await;
+    world.faults.next("TransactWriteItems", Fault::DropAnswer);
+    assert_eq!(offered_to(&advance(&world, "slot-0900").await), "entry-ada");
+    assert_eq!(world.history("slot#slot-0900").await.len(), 2);
+    assert_eq!(world.history("entry#entry-ada").await.len(), 2);
 }

@@ -3,10 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
-use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
     self, SlotView, candidate_sort_key, candidates_key, open_slots_key,
@@ -14,12 +10,12 @@ use callboard_contracts::view::{
 use callboard_contracts::waitlist::{EntryJoined, SlotReleased, Urgency};
 use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::{Entry, Slot, SlotStatus, Timing};
-use callboard_engine::{Engine, EngineConfig};
-use callboard_runtime::clock::Clock;
+use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Journal, Loaded};
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{self, Table};
+use callboard_testkit::Faults;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -40,14 +36,14 @@ pub const WAITLIST: &str = "w-physio";
 const ROUNDS_MAX: usize = 12;
 
 pub struct World {
+    pub faults: Faults,
     pub sdk: SdkConfig,
-    pub clock: Clock,
+    pub clock: callboard_runtime::Clock,
     pub journal: Journal,
     pub vars: Vars,
     views: Table,
     sqs: aws_sdk_sqs::Client,
     service: Service,
-    _engine: Engine,
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -103,26 +99,17 @@ impl World {
     /// An empty waitlist at [`START`].
     pub async fn new() -> Self {
         let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let engine = Engine::open(EngineConfig {
-            clock: callboard_engine::Clock::tokio(
-                SystemTime::UNIX_EPOCH + Duration::from_millis(base),
-            ),
-            ..EngineConfig::default()
-        })
-        .await
-        .expect("an engine");
-        let sdk = interleaved(&engine);
+        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
+        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let sdk = interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-        create_table(&dynamodb, "journal", ScalarAttributeType::N).await;
-        create_table(&dynamodb, "views", ScalarAttributeType::S).await;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
-        let queue_url = create_queue(&sqs, "waitlist-cascade.fifo").await;
-        let dlq_url = create_queue(&sqs, "waitlist-cascade-dlq.fifo").await;
+        let queues = kit.queue("waitlist-cascade.fifo").await;
         let vars = [
             ("JOURNAL_TABLE", "journal"),
             ("VIEWS_TABLE", "views"),
-            ("QUEUE_URL", &queue_url),
-            ("DLQ_URL", &dlq_url),
+            ("QUEUE_URL", &queues.url),
+            ("DLQ_URL", &queues.dlq_url),
             ("FUNCTION_NAME", "waitlist-cascade"),
             ("HOLD_GRACE_SECONDS", "5"),
             ("SECOND_LOOK_SECONDS", "30"),
@@ -131,14 +118,14 @@ impl World {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         Self {
+            faults: kit.faults().clone(),
             service: waitlist_cascade::build(&vars, &sdk).await.expect("built"),
-            clock: Clock::from_sdk(&sdk),
+            clock: callboard_runtime::Clock::from_sdk(&sdk),
             journal: Journal::new(dynamodb, "journal"),
             views: Table::new(&sdk, "views"),
             vars,
             sqs,
             sdk,
-            _engine: engine,
         }
     }
 
@@ -351,43 +338,4 @@ impl World {
             }
         }
     }
-}
-
-async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
-    let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .expect("complete")
-    };
-    let attribute = |name: &str, kind| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(kind)
-            .build()
-            .expect("complete")
-    };
-    client
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("sk", sort))
-        .send()
-        .await
-        .expect("created");
-}
-
-async fn create_queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
-    let created = client
-        .create_queue()
-        .queue_name(name)
-        .attributes(QueueAttributeName::FifoQueue, "true")
-        .attributes(QueueAttributeName::ContentBasedDeduplication, "true")
-        .send()
-        .await;
-    created.expect("created").queue_url.expect("a URL")
 }

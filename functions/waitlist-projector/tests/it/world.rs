@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use callboard_contracts::waitlist::{
     EntryEvent, EntryJoined, HoldEnd, HoldReleased, OfferMade, SlotEvent, SlotHeld, SlotReleased,
     SlotWithdrawn, Urgency,
 };
 use callboard_contracts::{Cause, DomainEvent, Fold, StreamId, Timestamp};
 use callboard_domain::waitlist::{Entry, Slot};
-use callboard_engine::{Engine, EngineConfig};
-use callboard_runtime::clock::Clock;
+use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::Vars;
@@ -24,18 +20,21 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use waitlist_projector::projection::Deps;
 
+use crate::world::interleave::interleaved;
+
+mod interleave;
+
 /// When every story begins.
 pub const START: &str = "2026-03-02T10:00:00.000Z";
 
 pub struct World {
     pub sdk: SdkConfig,
     pub vars: Vars,
-    pub clock: Clock,
+    pub clock: callboard_runtime::Clock,
     pub deps: Deps,
     sqs: aws_sdk_sqs::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     service: Service,
-    _engine: Engine,
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -151,24 +150,17 @@ impl World {
     /// An empty journal and no views.
     pub async fn new() -> Self {
         let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let engine = Engine::open(EngineConfig {
-            clock: callboard_engine::Clock::tokio(
-                SystemTime::UNIX_EPOCH + Duration::from_millis(base),
-            ),
-            ..EngineConfig::default()
-        })
-        .await
-        .expect("an engine");
-        let sdk = engine.sdk_config();
+        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
+        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let sdk = interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-        create_table(&dynamodb, "journal", ScalarAttributeType::N).await;
-        create_table(&dynamodb, "views", ScalarAttributeType::S).await;
         let sqs = aws_sdk_sqs::Client::new(&sdk);
+        let queues = kit.queue("waitlist-projector").await;
         let vars = [
             ("JOURNAL_TABLE", "journal".to_owned()),
             ("VIEWS_TABLE", "views".to_owned()),
-            ("QUEUE_URL", queue(&sqs, "waitlist-projector").await),
-            ("DLQ_URL", queue(&sqs, "waitlist-projector-dlq").await),
+            ("QUEUE_URL", queues.url),
+            ("DLQ_URL", queues.dlq_url),
             ("FUNCTION_NAME", "waitlist-projector".to_owned()),
         ];
         let vars: Vars = vars.map(|(name, value)| (name.to_owned(), value)).into();
@@ -178,13 +170,12 @@ impl World {
         };
         Self {
             service: waitlist_projector::build(&vars, &sdk).await.expect("built"),
-            clock: Clock::from_sdk(&sdk),
+            clock: callboard_runtime::Clock::from_sdk(&sdk),
             deps,
             sdk,
             vars,
             sqs,
             dynamodb,
-            _engine: engine,
         }
     }
 
@@ -294,37 +285,4 @@ impl World {
             }
         }
     }
-}
-
-async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
-    let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .expect("complete")
-    };
-    let attribute = |name: &str, kind| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(kind)
-            .build()
-            .expect("complete")
-    };
-    client
-        .create_table()
-        .table_name(name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("sk", sort))
-        .send()
-        .await
-        .expect("created");
-}
-
-async fn queue(client: &aws_sdk_sqs::Client, name: &str) -> String {
-    let created = client.create_queue().queue_name(name).send().await;
-    created.expect("created").queue_url.expect("a URL")
 }

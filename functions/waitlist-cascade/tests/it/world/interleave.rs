@@ -8,19 +8,15 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use callboard_engine::Engine;
 
 #[derive(Debug, Clone)]
 struct Interleaved<T>(T);
 
-/// The engine's configuration with such a client.
-pub fn interleaved(engine: &Engine) -> SdkConfig {
-    let client = SharedHttpClient::new(Interleaved(engine.http_client()));
-    engine
-        .sdk_config()
-        .into_builder()
-        .http_client(client)
-        .build()
+/// `sdk` with such a client.
+pub fn interleaved(sdk: &SdkConfig) -> SdkConfig {
+    let inner = sdk.http_client().expect("a client");
+    let client = SharedHttpClient::new(Interleaved(inner));
+    sdk.to_builder().http_client(client).build()
 }
 
 impl HttpClient for Interleaved<SharedHttpClient> {
