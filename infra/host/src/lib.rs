@@ -21,7 +21,6 @@
 mod batch_response;
 mod error;
 mod filter;
-mod functions;
 mod host;
 mod http;
 mod invocation;
