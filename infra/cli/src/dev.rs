@@ -11,7 +11,7 @@ use crate::args::{DevArgs, StateArgs, by_name};
 use crate::error::CliError;
 use crate::live;
 use crate::ports::Port;
-use crate::signals::asked_to_stop;
+use crate::signals::StopSignals;
 use crate::system::{Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
 
 /// Usual ports, taken if free: those that LocalStack and common mail catchers use.
@@ -28,12 +28,13 @@ const ENV_FILE: &str = "env";
 /// [`CliError`] says which part could not be started, or ended by itself.
 pub async fn run(args: &DevArgs) -> Result<(), CliError> {
     let begun = Instant::now();
+    let mut signals = StopSignals::listen()?;
     let env_file = env_file_of(args);
     let mut system = System::start(options_of(args)?).await?;
     announce(&system, &env_file, begun.elapsed())?;
     let live = (!args.quiet).then(|| start_live(&system)).flatten();
     let outcome = tokio::select! {
-        asked = asked_to_stop() => asked,
+        () = signals.asked() => Ok(()),
         error = system.ended() => Err(error),
     };
     if let Some(live) = live {

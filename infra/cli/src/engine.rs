@@ -5,7 +5,7 @@ use crate::args::EngineArgs;
 use crate::dev::{say, state_of};
 use crate::error::CliError;
 use crate::ports::{Port, listen, url_of};
-use crate::signals::asked_to_stop;
+use crate::signals::StopSignals;
 use crate::system::open_engine;
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -13,6 +13,7 @@ use crate::system::open_engine;
 /// # Errors
 /// [`CliError`] if the port or the state cannot be had, or the server ends by itself.
 pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
+    let mut signals = StopSignals::listen()?;
     let port = Port::from_option(Some(args.port), args.port);
     let listener = listen(port, "the AWS engine", "--port").await?;
     let url = url_of(&listener)?;
@@ -29,10 +30,12 @@ pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
     });
     let mut served = std::pin::pin!(served);
     tokio::select! {
-        asked = asked_to_stop() => {
+        () = signals.asked() => {
             drop(stop);
-            let _ = served.await;
-            asked
+            served.await.map_err(|source| CliError::Io {
+                what: "the AWS engine did not stop in good order",
+                source,
+            })
         }
         _ = &mut served => Err(CliError::Ended("the AWS engine")),
     }

@@ -145,9 +145,16 @@ fn short_type(event_type: &str) -> &str {
     ours.rsplit_once('.').map_or(ours, |(name, _version)| name)
 }
 
-/// The last eight characters: the random end of a UUIDv7, and all of a short id.
+/// Characters of a correlation id that are shown, from its end: a UUID's last group.
+const CORRELATION_SHOWN: usize = 12;
+
+/// The random end of a UUIDv7, and all of a short id.
 fn shortened(id: &str) -> &str {
-    let start = id.char_indices().rev().nth(7).map_or(0, |(start, _)| start);
+    let start = id
+        .char_indices()
+        .rev()
+        .nth(CORRELATION_SHOWN - 1)
+        .map_or(0, |(start, _)| start);
     &id[start..]
 }
 
@@ -167,7 +174,7 @@ mod tests {
         );
         assert_eq!(
             shortened("0193b1e2-0000-7000-8000-0123456789ab"),
-            "456789ab"
+            "0123456789ab"
         );
         assert_eq!(shortened("demo"), "demo");
         assert_eq!(shortened("ü"), "ü");

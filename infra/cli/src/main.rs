@@ -1,16 +1,21 @@
 //! Wiring: logging, arguments, exit code.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use callboard_cli::args::Cli;
+use callboard_cli::args::{Cli, Command};
 use callboard_cli::{CliError, demo};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    // The demo sends poison on purpose and shows what became of it itself.
+    log_to_stderr(if matches!(cli.command, Command::Demo(_)) {
+        "error"
+    } else {
+        "warn"
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -32,11 +37,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Warnings and errors by default; `RUST_LOG` asks for more.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+/// From `usual` upwards; `RUST_LOG` asks for more or less.
+fn log_to_stderr(usual: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(demo::colours_wanted() && io::stderr().is_terminal())
         .init();
 }

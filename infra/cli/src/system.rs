@@ -119,9 +119,12 @@ pub struct System {
     engine: Engine,
     mailbox: Mailbox,
     host: Host,
-    servers: JoinSet<(&'static str, io::Result<()>)>,
+    servers: Servers,
+    stop_api: watch::Sender<bool>,
     stop: watch::Sender<bool>,
 }
+
+type Servers = JoinSet<(&'static str, io::Result<()>)>;
 
 /// The listeners, bound before anything is started, so that a port in use is found
 /// before any state is touched.
@@ -149,6 +152,7 @@ impl System {
         engine.set_public_url(addresses.engine.clone());
         let mailbox = open_mailbox(&options.state).await?;
         let stack = load_template(&options, &addresses)?;
+        let (stop_api, api_stopped) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let mut servers = JoinSet::new();
         serve_engine(&mut servers, &engine, listeners.engine, stopped.clone());
@@ -161,7 +165,7 @@ impl System {
         );
         let sdk = engine.sdk_config();
         let host = start_host(stack, &sdk, &options).await?;
-        serve_api(&mut servers, host.router(), listeners.api, stopped);
+        serve_api(&mut servers, host.router(), listeners.api, api_stopped);
         let env = environment(&addresses, &host);
         if let Some(path) = &options.env_file {
             env.write(path)?;
@@ -174,6 +178,7 @@ impl System {
             mailbox,
             host,
             servers,
+            stop_api,
             stop,
         })
     }
@@ -219,12 +224,16 @@ impl System {
         {
             tracing::warn!(%error, "the env file stays behind");
         }
+        self.stop_api.send_replace(true);
+        tracing::debug!("the host is stopping");
         self.host.shutdown().await;
+        tracing::debug!("the servers are stopping");
         self.stop.send_replace(true);
         let all_ended = async { while self.servers.join_next().await.is_some() {} };
         if tokio::time::timeout(SERVERS_END, all_ended).await.is_err() {
             self.servers.abort_all();
         }
+        tracing::debug!("all has stopped");
     }
 }
 
@@ -350,8 +359,6 @@ async fn start_host(stack: Stack, sdk: &SdkConfig, options: &Options) -> Result<
     Ok(Host::start(config).await?)
 }
 
-type Servers = JoinSet<(&'static str, io::Result<()>)>;
-
 /// Ends when the system is told to stop, or is dropped.
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the system was dropped, which is a stop as well.
@@ -412,14 +419,21 @@ fn environment(addresses: &Addresses, host: &Host) -> EnvFile {
     let mut env = EnvFile::default();
     env.set("AWS_ENDPOINT_URL", &addresses.engine);
     env.set("AWS_REGION", REGION);
+    // boto3 and older AWS CLIs read this one.
+    env.set("AWS_DEFAULT_REGION", REGION);
     env.set("AWS_ACCESS_KEY_ID", DUMMY_CREDENTIAL);
     env.set("AWS_SECRET_ACCESS_KEY", DUMMY_CREDENTIAL);
     env.set("CALLBOARD_API", &addresses.api);
     env.set("CALLBOARD_MAILBOX", &addresses.mailbox);
     env.set("CALLBOARD_SMTP", addresses.smtp.to_string());
     for (logical_id, resource) in host.resources().iter() {
-        // A function exists in this process alone: there is nothing to point at.
-        if !matches!(resource, Resource::Function { .. }) {
+        // Functions and the API exist in this process alone: no client of AWS's
+        // protocols has a use for their names.
+        let is_of_the_engine = matches!(
+            resource,
+            Resource::Table { .. } | Resource::Queue { .. } | Resource::Topic { .. }
+        );
+        if is_of_the_engine {
             env.set(variable_name(logical_id), resource.reference());
         }
     }

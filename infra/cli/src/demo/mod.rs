@@ -19,6 +19,7 @@ use crate::args::DemoArgs;
 use crate::env_file::EnvFile;
 use crate::error::CliError;
 use crate::system::{Options, System};
+pub use narrator::colours_wanted;
 use narrator::{Narrator, Tone, seconds};
 use world::{Failed, Step, World};
 

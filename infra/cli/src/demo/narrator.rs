@@ -36,12 +36,10 @@ pub(crate) struct Narrator<W> {
 }
 
 impl Narrator<io::Stdout> {
-    /// Standard output: coloured on a terminal unless `NO_COLOR` is set to anything
-    /// (<https://no-color.org>).
+    /// Standard output, coloured on a terminal.
     pub(crate) fn stdout() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let out = io::stdout();
-        let colours = wanted && out.is_terminal();
+        let colours = colours_wanted() && out.is_terminal();
         Self::new(out, colours)
     }
 }
@@ -117,6 +115,12 @@ impl<W: Write> Narrator<W> {
             source,
         })
     }
+}
+
+/// False if the person wants none anywhere: `NO_COLOR` is set to anything
+/// (<https://no-color.org>).
+pub fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// `0.12 s`, always in seconds, so that times compare at a glance.

@@ -88,19 +88,20 @@ fn missing_from(events: &[Event]) -> Vec<String> {
         .collect()
 }
 
-/// The events as a tree of causes, each with the time since the first.
+/// The events as a tree of causes, each with the time since the first. What was not
+/// caused by an event came by a command (a request, a timer), which stands above it.
 fn render(events: &[Event]) -> String {
     let mut sorted: Vec<&Event> = events.iter().collect();
-    sorted.sort_by_key(|event| event.time);
+    // Of one transaction the slot's part comes first, for it tells the story.
+    sorted.sort_by_key(|event| (event.time, !event.stream.starts_with("slot#")));
     let known: HashSet<&str> = sorted.iter().map(|event| event.event_id.as_str()).collect();
     let mut children: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
-    let mut roots = Vec::new();
+    let mut commands: Vec<&str> = Vec::new();
     for event in &sorted {
         let cause = event.causation_id.as_str();
-        if known.contains(cause) && cause != event.event_id {
-            children.entry(cause).or_default().push(event);
-        } else {
-            roots.push(*event);
+        children.entry(cause).or_default().push(event);
+        if !known.contains(cause) && !commands.contains(&cause) {
+            commands.push(cause);
         }
     }
     let mut tree = Tree {
@@ -109,10 +110,12 @@ fn render(events: &[Event]) -> String {
         shown: HashSet::new(),
         text: String::new(),
     };
-    for root in roots {
-        tree.show(root, "", "");
+    for command in commands {
+        tree.text
+            .push_str(&format!("{:>10}  command {}\n", "", ending(command)));
+        tree.show_children(command, "");
     }
-    // Causes that point at each other have no root; they are shown all the same.
+    // Causes that point at each other follow from no command; they are shown as well.
     for event in sorted {
         tree.show(event, "", "");
     }
@@ -135,12 +138,14 @@ impl<'e> Tree<'e> {
         let begun = self.begun.unwrap_or(event.time);
         let since = event.time.duration_since(begun).as_secs_f64();
         let name = format!("{own}{}", short(&event.event_type));
-        let line = format!("+{since:>7.3} s  {name:<40} {}\n", event.stream);
+        let (kind, id) = event.stream.split_once('#').unwrap_or(("", &event.stream));
+        let line = format!("{since:>+8.3} s  {name:<36} {kind} {}\n", ending(id));
         self.text.push_str(&line);
-        let children = self
-            .children
-            .remove(event.event_id.as_str())
-            .unwrap_or_default();
+        self.show_children(event.event_id.as_str(), below);
+    }
+
+    fn show_children(&mut self, cause: &str, below: &str) {
+        let children = self.children.remove(cause).unwrap_or_default();
         let count = children.len();
         for (index, child) in children.into_iter().enumerate() {
             let last = index + 1 == count;
@@ -148,6 +153,15 @@ impl<'e> Tree<'e> {
             let below = format!("{below}{}", if last { "   " } else { "│  " });
             self.show(child, &own, &below);
         }
+    }
+}
+
+/// The last characters of a long id: enough to tell ids of one run apart.
+fn ending(id: &str) -> String {
+    const SHOWN: usize = 8;
+    match id.char_indices().rev().nth(SHOWN - 1) {
+        Some((start, _)) if start > 0 => format!("…{}", &id[start..]),
+        _ => id.to_owned(),
     }
 }
 
@@ -182,17 +196,23 @@ mod tests {
             event("a", "request", "slot-released", 0),
         ];
         let text = render(&events);
-        let names: Vec<&str> = text.lines().map(|line| line[11..51].trim_end()).collect();
+        let names: Vec<&str> = text.lines().map(|line| line[12..].trim_end()).collect();
+        assert_eq!(names[0], "command request");
+        let names: Vec<&str> = names[1..]
+            .iter()
+            .map(|line| line.trim_end_matches(" slot 1").trim_end())
+            .collect();
         assert_eq!(
             names,
             [
-                "slot-released",
-                "├─ slot-held",
-                "│  └─ notification-planned",
-                "└─ offer-made"
+                "└─ slot-released",
+                "   ├─ slot-held",
+                "   │  └─ notification-planned",
+                "   └─ offer-made"
             ]
         );
-        assert!(text.starts_with("+  0.000 s  slot-released"), "{text}");
+        assert!(text.contains("+0.020 s  "), "{text}");
+        assert_eq!(ending("01a1fcd8e24175d08d7d31e1ab5c354c"), "…ab5c354c");
     }
 
     #[test]
