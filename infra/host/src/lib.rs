@@ -21,6 +21,7 @@
 mod batch_response;
 mod error;
 mod filter;
+mod functions;
 mod host;
 mod http;
 mod invocation;
