@@ -133,7 +133,6 @@ impl Host {
 
     /// The HTTP API, to be served on whatever listener. `into_make_service_with_connect_info`
     /// with a `SocketAddr` shows functions the client's address.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         http::router(self.gateway.clone())
     }

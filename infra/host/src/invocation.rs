@@ -201,11 +201,13 @@ impl Function {
     }
 
     fn context(&self, started_at: SystemTime) -> Context {
-        // `Context` and `Config` are non-exhaustive: made by default, then filled.
-        let mut env = lambda_runtime::Config::default();
-        env.function_name = self.config.name.to_string();
-        env.memory = self.config.memory_mb;
-        env.version = "$LATEST".to_owned();
+        let env = lambda_runtime::Config {
+            function_name: self.config.name.to_string(),
+            memory: self.config.memory_mb,
+            version: "$LATEST".to_owned(),
+            ..lambda_runtime::Config::default()
+        };
+        // `Context` is non-exhaustive: made by default, then filled.
         let mut context = Context::default();
         context.request_id = request_id();
         context.deadline = unix_ms(started_at + self.config.timeout);
