@@ -24,29 +24,6 @@ impl Registry {
         Registry::default()
     }
 
-    /// Every function of this workspace. A new one gets a line here and one in `Cargo.toml`;
-    /// all else it brings with the template.
-    #[must_use]
-    pub fn standard() -> Self {
-        macro_rules! functions {
-            ($($binary:literal => $function:ident),+ $(,)?) => {
-                Registry::new()$(.with($binary, |vars, sdk| async move {
-                    $function::build(&vars, &sdk).await
-                }))+
-            };
-        }
-        functions! {
-            "command-api" => command_api,
-            "query-api" => query_api,
-            "outbox-relay" => outbox_relay,
-            "waitlist-cascade" => waitlist_cascade,
-            "waitlist-projector" => waitlist_projector,
-            "deadline-clock" => deadline_clock,
-            "notification-planner" => notification_planner,
-            "email-sender" => email_sender,
-        }
-    }
-
     /// Puts a layer around every function that is in here now: `layer` gets the binary's
     /// name and the built service. For faults, counts and deliveries that a test wants.
     #[must_use]
