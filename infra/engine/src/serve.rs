@@ -96,7 +96,8 @@ fn run(
             () = grace => Ok(()),
         }
     });
-    runtime.shutdown_background();
+    // Waited for, so that nothing holds the state any more when this returns.
+    runtime.shutdown_timeout(GRACE);
     outcome
 }
 

@@ -52,9 +52,8 @@ impl Call {
         } else {
             self.query.as_bytes()
         };
-        let fields: Vec<(String, String)> = url::form_urlencoded::parse(form)
-            .into_owned()
-            .collect();
+        let fields: Vec<(String, String)> =
+            url::form_urlencoded::parse(form).into_owned().collect();
         if fields.iter().any(|(name, _)| name == "Action") {
             return Destination::Form(fields);
         }
@@ -119,7 +118,11 @@ pub(crate) fn same_value(is: Option<&String>, value: &str) -> bool {
 
 /// The answer to an operation that a JSON service does not have, as AWS gives it.
 pub(crate) fn unknown_json_operation(service: &str, operation: &str) -> Answer {
-    tracing::warn!(service, operation, "an operation that the engine does not have was called");
+    tracing::warn!(
+        service,
+        operation,
+        "an operation that the engine does not have was called"
+    );
     Answer::json(
         400,
         r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#.to_owned(),

@@ -35,7 +35,10 @@ impl Arns {
             return Cow::Borrowed(body);
         };
         self.rename(&mut request);
-        if let Some(tables) = request.get_mut("RequestItems").and_then(Value::as_object_mut) {
+        if let Some(tables) = request
+            .get_mut("RequestItems")
+            .and_then(Value::as_object_mut)
+        {
             let entries = std::mem::take(tables);
             for (table, entry) in entries {
                 tables.insert(table_name(&table).unwrap_or(table), entry);
@@ -113,7 +116,8 @@ mod tests {
         let inward = arns.inward(body);
         assert!(inward.contains(r#""TableName":"journal""#), "{inward}");
         assert!(inward.contains(r#"{"S":"arn:aws:dynamodb:x"}"#), "{inward}");
-        let batch = r#"{"RequestItems":{"arn:aws:dynamodb:eu-west-1:111122223333:table/views":[]}}"#;
+        let batch =
+            r#"{"RequestItems":{"arn:aws:dynamodb:eu-west-1:111122223333:table/views":[]}}"#;
         assert_eq!(arns.inward(batch), r#"{"RequestItems":{"views":[]}}"#);
     }
 

@@ -94,6 +94,10 @@ impl Dynamo {
             "CreateTable" => act(s, body, actions::create_table::execute),
             "DeleteTable" => act(s, body, |s, q| {
                 actions::delete_table::execute(s, q, &self.vectors)
+            })
+            .and_then(|answer| {
+                super::streams::forget(s, body)?;
+                Ok(answer)
             }),
             "DescribeTable" => act(s, body, |s, q| {
                 actions::describe_table::execute(s, q, &self.vectors)
@@ -102,11 +106,12 @@ impl Dynamo {
                 actions::update_table::execute(s, q, &self.vectors)
             }),
             "ListTables" => act(s, body, actions::list_tables::execute),
-            "UpdateTimeToLive" => act(s, body, actions::update_time_to_live::execute)
-                .and_then(|answer| {
+            "UpdateTimeToLive" => {
+                act(s, body, actions::update_time_to_live::execute).and_then(|answer| {
                     super::upkeep::index_all(s)?;
                     Ok(answer)
-                }),
+                })
+            }
             "DescribeTimeToLive" => act(s, body, actions::describe_time_to_live::execute),
             "TagResource" => act(s, body, actions::tag_resource::execute),
             "UntagResource" => act(s, body, actions::untag_resource::execute),

@@ -13,9 +13,9 @@ mod streams;
 mod tokens;
 mod upkeep;
 
+use crate::Clock;
 use crate::config::EngineError;
 use crate::wire::{Answer, Call, unknown_json_operation};
-use crate::Clock;
 use arns::Arns;
 use dynoxide::DynoxideError;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;

@@ -74,9 +74,14 @@ fn classify(error: &serde_json::Error) -> DynoxideError {
                 .to_owned(),
         );
     }
-    if ["missing field", "unknown variant", "invalid type: null", "Supplied AttributeValue"]
-        .iter()
-        .any(|sign| message.contains(sign))
+    if [
+        "missing field",
+        "unknown variant",
+        "invalid type: null",
+        "Supplied AttributeValue",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
     {
         return ValidationException(message.to_owned());
     }
@@ -95,10 +100,9 @@ pub(super) fn answer(operation: &str, refusal: Refusal) -> Answer {
         return Answer::json(400, TRIMMED.to_owned());
     };
     let error = match (operation, error) {
-        (
-            "PutItem" | "UpdateItem" | "DeleteItem",
-            DynoxideError::EnvelopedValidation(message),
-        ) => DynoxideError::ValidationException(format!("1 validation error detected: {message}")),
+        ("PutItem" | "UpdateItem" | "DeleteItem", DynoxideError::EnvelopedValidation(message)) => {
+            DynoxideError::ValidationException(format!("1 validation error detected: {message}"))
+        }
         (
             "ExecuteStatement",
             DynoxideError::ConditionalCheckFailedException(message, Some(item)),

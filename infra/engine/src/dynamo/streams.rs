@@ -28,6 +28,10 @@ pub(super) const RETENTION_S: i64 = 24 * 3600;
 /// microseconds since the epoch, or one more than the last.
 const SEQUENCE_BASE: u128 = 100_000_000_000_000_000_000;
 
+/// The label and the first number of a stream made and written at once are rounded apart by about a
+/// microsecond; nothing is deleted and made again within this.
+const LABEL_SLACK_US: i64 = 1000;
+
 /// How long the caller wants an empty answer held back.
 pub(super) fn wait(call: &Call) -> Duration {
     let ms = call
@@ -158,7 +162,7 @@ pub(super) fn iterator(storage: &Storage, body: &str, clock: &Clock) -> Outcome<
             .and_then(|stored| not_trimmed(stored, clock))
     };
     let position = match request.shard_iterator_type.as_str() {
-        "TRIM_HORIZON" => 0,
+        "TRIM_HORIZON" => begin(&table),
         "LATEST" => bound(storage, &table.table_name, "MAX")?.unwrap_or(0),
         "AT_SEQUENCE_NUMBER" => named()? - 1,
         "AFTER_SEQUENCE_NUMBER" => named()?,
@@ -172,6 +176,16 @@ pub(super) fn iterator(storage: &Storage, body: &str, clock: &Clock) -> Outcome<
     };
     let iterator = encode_shard_iterator(&table.table_name, &request.shard_id, position);
     encode(&json!({ "ShardIterator": iterator }))
+}
+
+/// Where a table's present stream begins. Its label is the time of its making; records of an
+/// earlier stream of the table are numbered with earlier times.
+fn begin(table: &TableMetadata) -> i64 {
+    let label = table.stream_label.as_deref().unwrap_or_default();
+    let (seconds, nanos) = label.split_once('.').unwrap_or((label, "0"));
+    let seconds: i64 = seconds.parse().unwrap_or(0);
+    let nanos: i64 = nanos.parse().unwrap_or(0);
+    (seconds.saturating_mul(1_000_000) + nanos / 1000 - LABEL_SLACK_US).max(0)
 }
 
 /// A sequence number is the time of its writing, so it tells by itself whether it is trimmed.
@@ -199,6 +213,22 @@ fn table_of(storage: &Storage, stream_arn: &str) -> Outcome<TableMetadata> {
         .get_table_metadata(name)?
         .filter(|table| table.stream_enabled && table.stream_label.as_deref() == Some(label))
         .ok_or_else(missing)
+}
+
+/// Removes the records of a table that is no more: the crate leaves them for the next table of the
+/// same name.
+pub(super) fn forget(storage: &Storage, body: &str) -> Outcome<()> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Named {
+        table_name: String,
+    }
+    let Named { table_name } = refusal::decode(body)?;
+    storage.conn().execute(
+        "DELETE FROM _stream_records WHERE table_name = ?1",
+        params![table_name],
+    )?;
+    Ok(())
 }
 
 fn not_found(what: &str) -> Refusal {

@@ -119,8 +119,7 @@ impl Messages {
         let store = &mut *store;
         let now = self.clock.now_ms();
         // Rolled back when it is dropped: by an error here, or a panic in the work.
-        let transaction =
-            Transaction::new_unchecked(&store.db, TransactionBehavior::Immediate)?;
+        let transaction = Transaction::new_unchecked(&store.db, TransactionBehavior::Immediate)?;
         let mut running = Work::new(
             &store.db,
             &mut store.last_id,

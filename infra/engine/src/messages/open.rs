@@ -1,6 +1,6 @@
 //! The file of queues and topics: its tables, and reading them when it is opened.
 
-use super::{Messages, Names, Store, StorageError};
+use super::{Messages, Names, StorageError, Store};
 use crate::Clock;
 use crate::config::EngineError;
 use crate::sns::Topics;

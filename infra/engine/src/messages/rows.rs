@@ -125,7 +125,11 @@ impl Work<'_> {
     }
 
     /// When the next message of a queue becomes receivable by the passing of time alone.
-    pub(crate) fn next_ready_at(&self, queue: i64, fifo: bool) -> Result<Option<i64>, StorageError> {
+    pub(crate) fn next_ready_at(
+        &self,
+        queue: i64,
+        fifo: bool,
+    ) -> Result<Option<i64>, StorageError> {
         let sql = if fifo {
             "SELECT MIN(open_at) FROM lanes WHERE queue = ?1 AND open_at > ?2"
         } else {
@@ -158,7 +162,13 @@ impl Work<'_> {
                 "UPDATE messages SET visible_at = ?2, leased_at = ?3, receives = ?4, first_at = ?5 \
                  WHERE id = ?1",
             )?
-            .execute(params![row.id, row.visible_at, row.leased_at, row.receives, row.first_at])?;
+            .execute(params![
+                row.id,
+                row.visible_at,
+                row.leased_at,
+                row.receives,
+                row.first_at
+            ])?;
         Ok(())
     }
 
@@ -233,9 +243,17 @@ impl Work<'_> {
     }
 
     /// Messages of a queue: all of them, those under a lease, those still delayed.
-    pub(crate) fn census(&mut self, queue: i64, fifo: bool) -> Result<(i64, i64, i64), StorageError> {
+    pub(crate) fn census(
+        &mut self,
+        queue: i64,
+        fifo: bool,
+    ) -> Result<(i64, i64, i64), StorageError> {
         // Both conditions name an index: the one of the queue's kind.
-        let kind = if fifo { "lane IS NOT NULL" } else { "lane IS NULL" };
+        let kind = if fifo {
+            "lane IS NOT NULL"
+        } else {
+            "lane IS NULL"
+        };
         let total = match self.queues.known_count(queue) {
             Some(total) => total,
             None => {
@@ -255,7 +273,9 @@ impl Work<'_> {
                 "SELECT COALESCE(SUM(leased_at > 0), 0), COALESCE(SUM(leased_at = 0), 0) \
                  FROM messages WHERE queue = ?1 AND {kind} AND visible_at > ?2"
             ))?
-            .query_row(params![queue, self.now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .query_row(params![queue, self.now], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         Ok((total, leased, delayed))
     }
 

@@ -120,7 +120,13 @@ impl<'a> Work<'a> {
     ) -> Result<(), StorageError> {
         self.db
             .prepare_cached("INSERT OR REPLACE INTO dedup VALUES(?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![scope, id, self.now + DEDUP_MS, message_id, sequence])?;
+            .execute(params![
+                scope,
+                id,
+                self.now + DEDUP_MS,
+                message_id,
+                sequence
+            ])?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The Query protocol's form: dotted names are a tree, with numbers for the places in a list.
 
-use super::reply::SnsError;
 use super::Outcome;
+use super::reply::SnsError;
 use std::collections::BTreeMap;
 
 /// How many parts a dotted name may have. The deepest that SNS knows has seven.
@@ -99,7 +99,11 @@ mod tests {
         let map = form.map("Attributes.entry", "key", "value");
         assert_eq!(map["a"], "1");
         assert_eq!(map["b"], "2");
-        let keys: Vec<_> = form.list("TagKeys.member").iter().filter_map(|f| f.value()).collect();
+        let keys: Vec<_> = form
+            .list("TagKeys.member")
+            .iter()
+            .filter_map(|f| f.value())
+            .collect();
         assert_eq!(keys, ["ninth", "tenth"]);
         form.required("TopicArn").expect_err("missing");
     }

@@ -1,10 +1,10 @@
 //! Publishing: what is checked, how duplicates are told, who gets the message.
 
+use super::Outcome;
 use super::delivery::{self, Published};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
 use super::topics::{self, Topic};
-use super::Outcome;
 use crate::ids::random_id;
 use crate::messages::Work;
 use crate::sqs::{Attribute, Attributes, content_id, sequence};

@@ -139,7 +139,11 @@ impl SnsError {
 
     pub(super) fn answer(self) -> Answer {
         tracing::debug!(code = self.code, "SNS refused a call");
-        let fault = if self.senders_fault() { "Sender" } else { "Receiver" };
+        let fault = if self.senders_fault() {
+            "Sender"
+        } else {
+            "Receiver"
+        };
         let mut error = Xml::default();
         error.within("Error", |xml| {
             xml.text("Type", fault)

@@ -1,10 +1,10 @@
 //! Subscriptions: who gets what of a topic, and how.
 
+use super::Outcome;
 use super::filter::{Filter, Scope};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
 use super::topics::{self, Topic, page};
-use super::Outcome;
 use crate::messages::{StorageError, Work};
 use crate::wire::same_value;
 use rusqlite::{Connection, params};
@@ -66,7 +66,12 @@ impl Subscription {
         endpoint: String,
         attributes: BTreeMap<String, String>,
     ) -> Outcome<Subscription> {
-        let get = |name: &str| attributes.get(name).map(String::as_str).filter(|v| !v.is_empty());
+        let get = |name: &str| {
+            attributes
+                .get(name)
+                .map(String::as_str)
+                .filter(|v| !v.is_empty())
+        };
         let raw = match get("RawMessageDelivery") {
             None => false,
             Some(text) if text.eq_ignore_ascii_case("false") => false,
@@ -170,14 +175,20 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let topic = topics::find(work, &topic_arn)?;
     let protocol = form.required("Protocol")?.to_owned();
     if protocol != "sqs" {
-        tracing::warn!(protocol, "a subscription's protocol is not served by the engine");
+        tracing::warn!(
+            protocol,
+            "a subscription's protocol is not served by the engine"
+        );
         return Err(SnsError::invalid(format!(
             "Invalid parameter: Does not support this protocol string: {protocol}"
         )));
     }
     let endpoint = form.required("Endpoint")?.to_owned();
     let attributes = form.map("Attributes.entry", "key", "value");
-    if attributes.keys().any(|name| !SETTABLE.contains(&name.as_str())) {
+    if attributes
+        .keys()
+        .any(|name| !SETTABLE.contains(&name.as_str()))
+    {
         return Err(SnsError::invalid("Invalid parameter: AttributeName"));
     }
     let before = work
@@ -187,9 +198,8 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         .find(|before| before.endpoint == endpoint);
     let arn = match before {
         Some(before) => {
-            let differs = |(name, value): (&String, &String)| {
-                !same_value(before.attributes.get(name), value)
-            };
+            let differs =
+                |(name, value): (&String, &String)| !same_value(before.attributes.get(name), value);
             if attributes.iter().any(differs) {
                 return Err(SnsError::invalid(
                     "Invalid parameter: Attributes Reason: Subscription already exists with \

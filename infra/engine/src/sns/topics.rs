@@ -1,9 +1,9 @@
 //! Topics: making, describing, tagging, removing.
 
+use super::Outcome;
 use super::form::Form;
 use super::reply::{SnsError, Xml};
 use super::subscriptions::Subscription;
-use super::Outcome;
 use crate::messages::{Names, StorageError, Work};
 use crate::wire::same_value;
 use rusqlite::{Connection, params};
@@ -122,7 +122,10 @@ pub(super) fn create(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let attributes = form.map("Attributes.entry", "key", "value");
     let tags = form.map("Tags.member", "Key", "Value");
     check_attributes(&attributes)?;
-    check_name(name, attributes.get("FifoTopic").is_some_and(|v| v == "true"))?;
+    check_name(
+        name,
+        attributes.get("FifoTopic").is_some_and(|v| v == "true"),
+    )?;
     if let Some(topic) = work.topics.by_name.get(name) {
         let shown = shown(topic, work);
         if attributes
@@ -133,7 +136,10 @@ pub(super) fn create(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
                 "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
             ));
         }
-        if tags.iter().any(|(key, value)| topic.tags.get(key) != Some(value)) {
+        if tags
+            .iter()
+            .any(|(key, value)| topic.tags.get(key) != Some(value))
+        {
             return Err(SnsError::invalid(
                 "Invalid parameter: Tags Reason: Topic already exists with different tags",
             ));
@@ -162,9 +168,8 @@ fn check_name(name: &str, fifo: bool) -> Outcome<()> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
-    let good = name.len() <= NAME_LEN_MAX
-        && fifo == stem.is_some()
-        && well_formed(stem.unwrap_or(name));
+    let good =
+        name.len() <= NAME_LEN_MAX && fifo == stem.is_some() && well_formed(stem.unwrap_or(name));
     if good {
         return Ok(());
     }
@@ -203,7 +208,9 @@ fn keep(work: &mut Work<'_>, topic: Topic) -> Outcome<()> {
         params![topic.name, json(&topic.attributes)?, json(&topic.tags)?],
     )?;
     work.topics.touched = true;
-    work.topics.by_name.insert(topic.name.clone(), Arc::new(topic));
+    work.topics
+        .by_name
+        .insert(topic.name.clone(), Arc::new(topic));
     Ok(())
 }
 

@@ -125,9 +125,7 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
 
 /// SQS takes what XML 1.0 can carry.
 pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
-    let carried = |c: char| {
-        matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-    };
+    let carried = |c: char| matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(carried) {
         Ok(())
     } else {

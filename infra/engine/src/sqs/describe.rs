@@ -147,4 +147,3 @@ pub(super) fn tags(work: &mut Work<'_>, request: Named) -> Outcome<Tags> {
         tags: queue.tags.clone(),
     })
 }
-

@@ -154,7 +154,10 @@ pub(super) fn list(work: &mut Work<'_>, request: List) -> Outcome<Listed> {
     let names = work.queues.sorted().map(|queue| queue.name.clone());
     let names = names.filter(|name| name.starts_with(&prefix));
     let (names, next_token) = page(names, request.max_results, request.next_token)?;
-    let queue_urls = names.iter().map(|name| work.names.queue_url(name)).collect();
+    let queue_urls = names
+        .iter()
+        .map(|name| work.names.queue_url(name))
+        .collect();
     Ok(Listed {
         queue_urls,
         next_token,
@@ -180,10 +183,11 @@ fn page(
     let mut names: Vec<String> = names.filter(|name| *name > after).take(limit + 1).collect();
     let more = names.len() > limit;
     names.truncate(limit);
-    let token = (more && size.is_some()).then(|| names.last().cloned()).flatten();
+    let token = (more && size.is_some())
+        .then(|| names.last().cloned())
+        .flatten();
     Ok((names, token))
 }
-
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -212,7 +216,10 @@ pub(super) fn dead_letter_sources(work: &mut Work<'_>, request: ListSources) -> 
     let names = sources.map(|queue| queue.name.clone());
     let (names, next_token) = page(names, request.max_results, request.next_token)?;
     Ok(Sources {
-        queue_urls: names.iter().map(|name| work.names.queue_url(name)).collect(),
+        queue_urls: names
+            .iter()
+            .map(|name| work.names.queue_url(name))
+            .collect(),
         next_token,
     })
 }

@@ -64,7 +64,10 @@ impl RedriveAllow {
             return Ok(RedriveAllow::All);
         };
         let sources = policy.get("sourceQueueArns").and_then(Value::as_array);
-        match (policy.get("redrivePermission").and_then(Value::as_str), sources) {
+        match (
+            policy.get("redrivePermission").and_then(Value::as_str),
+            sources,
+        ) {
             (Some("allowAll"), None) => Ok(RedriveAllow::All),
             (Some("denyAll"), None) => Ok(RedriveAllow::None),
             (Some("byQueue"), Some(sources)) => Ok(RedriveAllow::Only(

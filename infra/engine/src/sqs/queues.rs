@@ -155,21 +155,31 @@ pub(super) fn keep(work: &mut Work<'_>, queue: Queue) -> Outcome<()> {
 }
 
 pub(super) fn check_settable(attributes: &BTreeMap<String, String>) -> Outcome<()> {
-    match attributes.keys().find(|name| !SETTABLE.contains(&name.as_str())) {
+    match attributes
+        .keys()
+        .find(|name| !SETTABLE.contains(&name.as_str()))
+    {
         Some(name) => Err(SqsError::unknown_attribute(name)),
         None => Ok(()),
     }
 }
 
 /// A dead-letter queue must be there, be of the same kind, and let this queue in.
-pub(super) fn check_dead_letter_queue(work: &Work<'_>, name: &str, settings: &Settings) -> Outcome<()> {
+pub(super) fn check_dead_letter_queue(
+    work: &Work<'_>,
+    name: &str,
+    settings: &Settings,
+) -> Outcome<()> {
     let Some(redrive) = &settings.redrive else {
         return Ok(());
     };
     let refused = |reason: &str| {
         Err(SqsError::invalid(format!(
             "Value {} for parameter RedrivePolicy is invalid. Reason: {reason}",
-            settings.given.get("RedrivePolicy").map_or("", String::as_str)
+            settings
+                .given
+                .get("RedrivePolicy")
+                .map_or("", String::as_str)
         )))
     };
     let target = work
@@ -182,7 +192,11 @@ pub(super) fn check_dead_letter_queue(work: &Work<'_>, name: &str, settings: &Se
     if target.settings.fifo != settings.fifo {
         return refused("Dead-letter queue must be same type of queue as the source.");
     }
-    if !target.settings.redrive_allow.allows(&work.names.queue_arn(name)) {
+    if !target
+        .settings
+        .redrive_allow
+        .allows(&work.names.queue_arn(name))
+    {
         return refused("Dead-letter queue does not allow this source queue.");
     }
     Ok(())

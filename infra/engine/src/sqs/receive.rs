@@ -63,7 +63,10 @@ struct Shown {
 enum Look {
     Found(Vec<Row>),
     /// Nothing now; by the passing of time alone, something at this time (milliseconds).
-    Empty { queue: Arc<Queue>, next: Option<i64> },
+    Empty {
+        queue: Arc<Queue>,
+        next: Option<i64>,
+    },
 }
 
 pub(super) async fn receive(messages: &Messages, request: Receive) -> Outcome<String> {
@@ -149,9 +152,9 @@ fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
         taken: Vec::new(),
     };
     if queue.settings.fifo {
-        taking.from_lanes(work)?;
+        taking.take_from_lanes(work)?;
     } else {
-        taking.from_any(work)?;
+        taking.take_any(work)?;
     }
     let taken = taking.taken;
     if taken.is_empty() {
@@ -174,7 +177,7 @@ impl Taking<'_> {
         self.limit - self.taken.len()
     }
 
-    fn from_any(&mut self, work: &mut Work<'_>) -> Outcome<()> {
+    fn take_any(&mut self, work: &mut Work<'_>) -> Outcome<()> {
         loop {
             let rows = work.ready(self.queue.id, &Ready::Any, self.room())?;
             let mut discarded = false;
@@ -188,7 +191,7 @@ impl Taking<'_> {
         }
     }
 
-    fn from_lanes(&mut self, work: &mut Work<'_>) -> Outcome<()> {
+    fn take_from_lanes(&mut self, work: &mut Work<'_>) -> Outcome<()> {
         loop {
             let lanes = work.open_lanes(self.queue.id, self.room())?;
             let mut discarded = false;

@@ -52,7 +52,11 @@ impl SqsError {
     }
 
     /// An invalid value, in SQS's usual words.
-    pub(super) fn invalid_value(value: impl std::fmt::Display, name: &str, reason: &str) -> SqsError {
+    pub(super) fn invalid_value(
+        value: impl std::fmt::Display,
+        name: &str,
+        reason: &str,
+    ) -> SqsError {
         SqsError::invalid(format!(
             "Value {value} for parameter {name} is invalid. Reason: {reason}"
         ))
@@ -200,7 +204,11 @@ impl SqsError {
 
     pub(super) fn answer(self, operation: &str) -> Answer {
         tracing::debug!(operation, code = self.code, "SQS refused a call");
-        let fault = if self.senders_fault() { "Sender" } else { "Receiver" };
+        let fault = if self.senders_fault() {
+            "Sender"
+        } else {
+            "Receiver"
+        };
         let body = json!({ "__type": self.name, "message": self.message });
         Answer {
             headers: vec![("x-amzn-query-error", format!("{};{fault}", self.code))],

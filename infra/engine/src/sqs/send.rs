@@ -1,10 +1,10 @@
 //! Sending: what is checked, how duplicates are told, what is answered.
 
+use super::Outcome;
 use super::attributes::{self, Attribute, Attributes};
 use super::queues::{Queue, find};
 use super::refusal::SqsError;
 use super::settings::DELAY_S_MAX;
-use super::Outcome;
 use crate::messages::{Row, Work};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -159,7 +159,11 @@ mod tests {
             receives: 2,
         };
         assert_eq!(Handle::read(&handle.to_string()).expect("own"), handle);
-        for other in ["", "callboard 1 2 3", "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a=="] {
+        for other in [
+            "",
+            "callboard 1 2 3",
+            "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a==",
+        ] {
             let error = Handle::read(other).expect_err("foreign");
             assert_eq!(error.code, "ReceiptHandleIsInvalid");
         }

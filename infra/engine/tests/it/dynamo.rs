@@ -46,7 +46,9 @@ async fn the_loser_of_a_conditional_put_is_shown_the_winner() {
     let db = Client::new(&engine().await.sdk_config());
     journal(&db, "journal").await;
     put_free(&db, "slot#1", 1, "first").await.expect("free");
-    let error = put_free(&db, "slot#1", 1, "second").await.expect_err("taken");
+    let error = put_free(&db, "slot#1", 1, "second")
+        .await
+        .expect_err("taken");
     let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
         refused,
     ) = error
@@ -72,12 +74,27 @@ async fn a_cancelled_transaction_gives_a_reason_for_each_action() {
     let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         panic!("another error: {error:?}");
     };
-    let codes: Vec<_> = cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("")).collect();
+    let codes: Vec<_> = cancelled
+        .cancellation_reasons()
+        .iter()
+        .map(|r| r.code().unwrap_or(""))
+        .collect();
     assert_eq!(codes, ["None", "ConditionalCheckFailed"]);
-    let winner = cancelled.cancellation_reasons()[1].item().expect("the winner");
+    let winner = cancelled.cancellation_reasons()[1]
+        .item()
+        .expect("the winner");
     assert_eq!(winner["by"], s("first"));
-    let left = db.get_item().table_name("journal").set_key(Some(item("entry#1", 1))).send().await.expect("read");
-    assert!(left.item.is_none(), "nothing of a cancelled transaction is written");
+    let left = db
+        .get_item()
+        .table_name("journal")
+        .set_key(Some(item("entry#1", 1)))
+        .send()
+        .await
+        .expect("read");
+    assert!(
+        left.item.is_none(),
+        "nothing of a cancelled transaction is written"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,11 +108,19 @@ async fn a_transaction_with_a_token_takes_effect_once_for_ten_minutes() {
             .send()
     };
     send("slot#1").await.expect("written");
-    send("slot#1").await.expect("answered again, not done again");
-    let other = send("slot#2").await.expect_err("another request").into_service_error();
+    send("slot#1")
+        .await
+        .expect("answered again, not done again");
+    let other = send("slot#2")
+        .await
+        .expect_err("another request")
+        .into_service_error();
     assert_eq!(other.code(), Some("IdempotentParameterMismatchException"));
     tokio::time::advance(Duration::from_secs(601)).await;
-    let error = send("slot#1").await.expect_err("forgotten").into_service_error();
+    let error = send("slot#1")
+        .await
+        .expect_err("forgotten")
+        .into_service_error();
     assert_eq!(error.code(), Some("TransactionCanceledException"));
 }
 
@@ -103,24 +128,48 @@ async fn a_transaction_with_a_token_takes_effect_once_for_ten_minutes() {
 async fn a_table_is_known_by_its_arn_too() {
     let db = Client::new(&engine().await.sdk_config());
     journal(&db, "journal").await;
-    let arn = db.describe_table().table_name("journal").send().await.expect("described")
-        .table.and_then(|table| table.table_arn).expect("an ARN");
+    let arn = db
+        .describe_table()
+        .table_name("journal")
+        .send()
+        .await
+        .expect("described")
+        .table
+        .and_then(|table| table.table_arn)
+        .expect("an ARN");
     assert_eq!(arn, "arn:aws:dynamodb:us-east-1:000000000000:table/journal");
     db.transact_write_items()
         .transact_items(put_in_transaction("slot#1", 1, &arn))
         .send()
         .await
         .expect("written by ARN");
-    let read = db.get_item().table_name(&arn).set_key(Some(item("slot#1", 1))).send().await.expect("read by ARN");
+    let read = db
+        .get_item()
+        .table_name(&arn)
+        .set_key(Some(item("slot#1", 1)))
+        .send()
+        .await
+        .expect("read by ARN");
     assert!(read.item.is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_operation_that_does_not_exist_here_is_refused_as_aws_refuses() {
     let db = Client::new(&engine().await.sdk_config());
-    let error = db.describe_limits().send().await.expect_err("unknown").into_service_error();
+    let error = db
+        .describe_limits()
+        .send()
+        .await
+        .expect_err("unknown")
+        .into_service_error();
     assert_eq!(error.code(), Some("UnknownOperationException"));
-    let error = db.describe_table().table_name("missing").send().await.expect_err("missing").into_service_error();
+    let error = db
+        .describe_table()
+        .table_name("missing")
+        .send()
+        .await
+        .expect_err("missing")
+        .into_service_error();
     assert!(error.is_resource_not_found_exception());
 }
 
@@ -128,19 +177,41 @@ async fn an_operation_that_does_not_exist_here_is_refused_as_aws_refuses() {
 async fn an_item_is_gone_soon_after_its_ttl_and_one_without_stays() {
     let db = Client::new(&engine().await.sdk_config());
     journal(&db, "journal").await;
-    let ttl = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().expect("complete");
-    db.update_time_to_live().table_name("journal").time_to_live_specification(ttl).send().await.expect("TTL on");
+    let ttl = TimeToLiveSpecification::builder()
+        .attribute_name("ttl")
+        .enabled(true)
+        .build()
+        .expect("complete");
+    db.update_time_to_live()
+        .table_name("journal")
+        .time_to_live_specification(ttl)
+        .send()
+        .await
+        .expect("TTL on");
     let now = i64::try_from(NOW_S).expect("small");
-    for (pk, ttl) in [("soon", Some(now + 100)), ("late", Some(now + 100_000)), ("ever", None)] {
+    for (pk, ttl) in [
+        ("soon", Some(now + 100)),
+        ("late", Some(now + 100_000)),
+        ("ever", None),
+    ] {
         let mut item: HashMap<_, _> = item(pk, 1);
         if let Some(ttl) = ttl {
             item.insert("ttl".to_owned(), n(ttl));
         }
-        db.put_item().table_name("journal").set_item(Some(item)).send().await.expect("written");
+        db.put_item()
+            .table_name("journal")
+            .set_item(Some(item))
+            .send()
+            .await
+            .expect("written");
     }
     tokio::time::sleep(Duration::from_secs(200)).await;
     let left = db.scan().table_name("journal").send().await.expect("read");
-    let mut left: Vec<_> = left.items().iter().map(|item| item["pk"].as_s().expect("S").clone()).collect();
+    let mut left: Vec<_> = left
+        .items()
+        .iter()
+        .map(|item| item["pk"].as_s().expect("S").clone())
+        .collect();
     left.sort();
     assert_eq!(left, ["ever", "late"]);
 }
@@ -155,7 +226,14 @@ async fn tables_outlive_the_engine() {
     drop(db);
     drop(engine);
     let db = Client::new(&engine_in(directory.path()).await.sdk_config());
-    put_free(&db, "slot#1", 1, "second").await.expect_err("still taken");
-    let table = db.describe_table().table_name("journal").send().await.expect("still there");
+    put_free(&db, "slot#1", 1, "second")
+        .await
+        .expect_err("still taken");
+    let table = db
+        .describe_table()
+        .table_name("journal")
+        .send()
+        .await
+        .expect("still there");
     assert_eq!(table.table.and_then(|t| t.latest_stream_arn), Some(stream));
 }

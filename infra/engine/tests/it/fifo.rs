@@ -7,24 +7,45 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName as Q};
 use std::time::Duration;
 
 async fn fifo(sqs: &Client, more: &[(Q, &str)]) -> String {
-    let mut attributes = vec![(Q::FifoQueue, "true"), (Q::ContentBasedDeduplication, "true")];
+    let mut attributes = vec![
+        (Q::FifoQueue, "true"),
+        (Q::ContentBasedDeduplication, "true"),
+    ];
     attributes.extend(more.iter().cloned());
     queue(sqs, "letters.fifo", &attributes).await
 }
 
 async fn send(sqs: &Client, url: &str, group: &str, body: &str) -> String {
-    let sent = sqs.send_message().queue_url(url).message_group_id(group).message_body(body).send().await.expect("sent");
+    let sent = sqs
+        .send_message()
+        .queue_url(url)
+        .message_group_id(group)
+        .message_body(body)
+        .send()
+        .await
+        .expect("sent");
     sent.message_id().expect("an id").to_owned()
 }
 
 async fn receive(sqs: &Client, url: &str, max: i32) -> Vec<Message> {
-    let answer = sqs.receive_message().queue_url(url).max_number_of_messages(max).send().await.expect("received");
+    let answer = sqs
+        .receive_message()
+        .queue_url(url)
+        .max_number_of_messages(max)
+        .send()
+        .await
+        .expect("received");
     answer.messages.unwrap_or_default()
 }
 
 async fn delete(sqs: &Client, url: &str, message: &Message) {
     let handle = message.receipt_handle().expect("a handle");
-    sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.expect("deleted");
+    sqs.delete_message()
+        .queue_url(url)
+        .receipt_handle(handle)
+        .send()
+        .await
+        .expect("deleted");
 }
 
 fn bodies(messages: &[Message]) -> Vec<&str> {
@@ -39,10 +60,21 @@ async fn a_group_is_received_in_order_and_locked_while_any_of_it_is_in_flight() 
         send(&sqs, &url, group, body).await;
     }
     let first = receive(&sqs, &url, 2).await;
-    assert_eq!(bodies(&first), ["a1", "a2"], "as many as possible of one group");
-    assert_eq!(bodies(&receive(&sqs, &url, 10).await), ["b1"], "group a is locked");
+    assert_eq!(
+        bodies(&first),
+        ["a1", "a2"],
+        "as many as possible of one group"
+    );
+    assert_eq!(
+        bodies(&receive(&sqs, &url, 10).await),
+        ["b1"],
+        "group a is locked"
+    );
     delete(&sqs, &url, &first[0]).await;
-    assert!(receive(&sqs, &url, 10).await.is_empty(), "a2 is still in flight");
+    assert!(
+        receive(&sqs, &url, 10).await.is_empty(),
+        "a2 is still in flight"
+    );
     delete(&sqs, &url, &first[1]).await;
     assert_eq!(bodies(&receive(&sqs, &url, 10).await), ["a3"]);
 }
@@ -57,13 +89,26 @@ async fn a_failed_head_is_received_again_before_its_followers() {
     let batch = receive(&sqs, &url, 3).await;
     delete(&sqs, &url, &batch[0]).await;
     for message in &batch[1..] {
-        sqs.change_message_visibility().queue_url(&url).receipt_handle(message.receipt_handle().expect("a handle")).visibility_timeout(0).send().await.expect("given up");
+        sqs.change_message_visibility()
+            .queue_url(&url)
+            .receipt_handle(message.receipt_handle().expect("a handle"))
+            .visibility_timeout(0)
+            .send()
+            .await
+            .expect("given up");
     }
     assert_eq!(bodies(&receive(&sqs, &url, 10).await), ["2", "3"]);
     tokio::time::advance(Duration::from_secs(31)).await;
     let again = receive(&sqs, &url, 10).await;
     assert_eq!(bodies(&again), ["2", "3"], "and after the lease has ended");
-    let error = sqs.delete_message().queue_url(&url).receipt_handle(batch[1].receipt_handle().expect("a handle")).send().await.expect_err("stale").into_service_error();
+    let error = sqs
+        .delete_message()
+        .queue_url(&url)
+        .receipt_handle(batch[1].receipt_handle().expect("a handle"))
+        .send()
+        .await
+        .expect_err("stale")
+        .into_service_error();
     assert_eq!(error.code(), Some("InvalidParameterValue"));
 }
 
@@ -77,7 +122,13 @@ async fn a_waiting_poll_is_woken_when_a_group_is_unlocked() {
     let start = tokio::time::Instant::now();
     let poll = tokio::spawn({
         let (sqs, url) = (sqs.clone(), url.clone());
-        async move { sqs.receive_message().queue_url(url).wait_time_seconds(20).send().await }
+        async move {
+            sqs.receive_message()
+                .queue_url(url)
+                .wait_time_seconds(20)
+                .send()
+                .await
+        }
     });
     tokio::time::sleep(Duration::from_secs(4)).await;
     delete(&sqs, &url, &first).await;
@@ -102,7 +153,14 @@ async fn a_duplicate_within_five_minutes_is_answered_and_not_delivered() {
 #[tokio::test(start_paused = true)]
 async fn with_the_group_as_scope_two_groups_may_say_the_same() {
     let sqs = Client::new(&engine().await.sdk_config());
-    let url = fifo(&sqs, &[(Q::DeduplicationScope, "messageGroup"), (Q::FifoThroughputLimit, "perMessageGroupId")]).await;
+    let url = fifo(
+        &sqs,
+        &[
+            (Q::DeduplicationScope, "messageGroup"),
+            (Q::FifoThroughputLimit, "perMessageGroupId"),
+        ],
+    )
+    .await;
     let first = send(&sqs, &url, "a", "same").await;
     assert_ne!(send(&sqs, &url, "b", "same").await, first);
     assert_eq!(send(&sqs, &url, "a", "same").await, first);
@@ -127,15 +185,42 @@ async fn a_fifo_queue_asks_for_a_group_and_a_deduplication_id() {
     let sqs = Client::new(&engine().await.sdk_config());
     let url = queue(&sqs, "strict.fifo", &[(Q::FifoQueue, "true")]).await;
     let message = || sqs.send_message().queue_url(&url).message_body("x");
-    let error = message().message_deduplication_id("1").send().await.expect_err("no group").into_service_error();
+    let error = message()
+        .message_deduplication_id("1")
+        .send()
+        .await
+        .expect_err("no group")
+        .into_service_error();
     assert_eq!(error.code(), Some("MissingParameter"));
-    let error = message().message_group_id("a").send().await.expect_err("no id").into_service_error();
+    let error = message()
+        .message_group_id("a")
+        .send()
+        .await
+        .expect_err("no id")
+        .into_service_error();
     assert_eq!(error.code(), Some("InvalidParameterValue"));
-    let first = message().message_group_id("a").message_deduplication_id("1").send().await.expect("sent");
-    let second = message().message_group_id("a").message_deduplication_id("2").send().await.expect("sent");
+    let first = message()
+        .message_group_id("a")
+        .message_deduplication_id("1")
+        .send()
+        .await
+        .expect("sent");
+    let second = message()
+        .message_group_id("a")
+        .message_deduplication_id("2")
+        .send()
+        .await
+        .expect("sent");
     assert!(first.sequence_number() < second.sequence_number());
     assert_eq!(first.sequence_number().map(str::len), Some(20));
-    let error = sqs.create_queue().queue_name("plain").attributes(Q::FifoQueue, "true").send().await.expect_err("no suffix").into_service_error();
+    let error = sqs
+        .create_queue()
+        .queue_name("plain")
+        .attributes(Q::FifoQueue, "true")
+        .send()
+        .await
+        .expect_err("no suffix")
+        .into_service_error();
     assert_eq!(error.code(), Some("InvalidParameterValue"));
 }
 

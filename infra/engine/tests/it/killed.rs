@@ -23,7 +23,12 @@ const ROUND_MAX: Duration = Duration::from_secs(60);
 /// On the system's clock, which goes on over restarts.
 async fn engine_in(directory: &Path) -> Engine {
     let state = State::Directory(directory.to_owned());
-    Engine::open(EngineConfig { state, ..EngineConfig::default() }).await.expect("opens")
+    Engine::open(EngineConfig {
+        state,
+        ..EngineConfig::default()
+    })
+    .await
+    .expect("opens")
 }
 
 #[tokio::test]
@@ -38,23 +43,59 @@ async fn child_that_writes_until_it_is_killed() {
     let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
     let fifo = queue(&sqs, "ordered.fifo", &[(Q::FifoQueue, "true")]).await;
     let plain = queue(&sqs, "plain", &[]).await;
-    if db.describe_table().table_name("journal").send().await.is_err() {
+    if db
+        .describe_table()
+        .table_name("journal")
+        .send()
+        .await
+        .is_err()
+    {
         journal(&db, "journal").await;
     }
-    let mut notes = std::fs::OpenOptions::new().append(true).create(true).open(directory.join("notes")).expect("a file");
-    let start = std::fs::read_to_string(directory.join("notes")).expect("readable").lines().count();
+    let mut notes = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(directory.join("notes"))
+        .expect("a file");
+    let start = std::fs::read_to_string(directory.join("notes"))
+        .expect("readable")
+        .lines()
+        .count();
     for number in start.. {
         let body = number.to_string();
-        sqs.send_message().queue_url(&plain).message_body(&body).send().await.expect("sent");
-        sqs.send_message().queue_url(&fifo).message_body(&body).message_group_id("g").message_deduplication_id(&body).send().await.expect("sent");
-        db.put_item().table_name("journal").set_item(Some(item(&body, 1))).send().await.expect("written");
-        notes.write_all(format!("{body}\n").as_bytes()).expect("noted");
+        sqs.send_message()
+            .queue_url(&plain)
+            .message_body(&body)
+            .send()
+            .await
+            .expect("sent");
+        sqs.send_message()
+            .queue_url(&fifo)
+            .message_body(&body)
+            .message_group_id("g")
+            .message_deduplication_id(&body)
+            .send()
+            .await
+            .expect("sent");
+        db.put_item()
+            .table_name("journal")
+            .set_item(Some(item(&body, 1)))
+            .send()
+            .await
+            .expect("written");
+        notes
+            .write_all(format!("{body}\n").as_bytes())
+            .expect("noted");
     }
 }
 
 fn start_child(directory: &Path) -> Child {
     Command::new(std::env::current_exe().expect("this test"))
-        .args(["--ignored", "--exact", "killed::child_that_writes_until_it_is_killed"])
+        .args([
+            "--ignored",
+            "--exact",
+            "killed::child_that_writes_until_it_is_killed",
+        ])
         .env(DIRECTORY, directory)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -77,7 +118,10 @@ async fn what_was_answered_before_a_kill_is_there_after_it() {
         let start = Instant::now();
         while noted(path).len() < before + ANSWERS_LEAST + round * 3 {
             assert!(start.elapsed() < ROUND_MAX, "the child does not get on");
-            assert!(child.try_wait().expect("known").is_none(), "the child ended by itself");
+            assert!(
+                child.try_wait().expect("known").is_none(),
+                "the child ended by itself"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         child.kill().expect("killed");
@@ -94,29 +138,54 @@ async fn what_was_answered_before_a_kill_is_there_after_it() {
     for note in &notes {
         assert!(plain.contains(note), "message {note} is lost");
         assert!(fifo_set.contains(note), "FIFO message {note} is lost");
-        let read = db.get_item().table_name("journal").set_key(Some(item(note, 1))).send().await.expect("read");
+        let read = db
+            .get_item()
+            .table_name("journal")
+            .set_key(Some(item(note, 1)))
+            .send()
+            .await
+            .expect("read");
         assert!(read.item.is_some(), "item {note} is lost");
     }
     let mut last = None;
     for body in fifo {
         let number: usize = body.parse().expect("a number");
-        assert!(last.is_none_or(|last| last < number), "order is kept over restarts");
+        assert!(
+            last.is_none_or(|last| last < number),
+            "order is kept over restarts"
+        );
         last = Some(number);
     }
 }
 
 async fn drain(sqs: &aws_sdk_sqs::Client, name: &str) -> Vec<String> {
-    let url = sqs.get_queue_url().queue_name(name).send().await.expect("there");
+    let url = sqs
+        .get_queue_url()
+        .queue_name(name)
+        .send()
+        .await
+        .expect("there");
     let url = url.queue_url().expect("a URL");
     let mut bodies = Vec::new();
     loop {
-        let answer = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.expect("received");
+        let answer = sqs
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10)
+            .send()
+            .await
+            .expect("received");
         if answer.messages().is_empty() {
             return bodies;
         }
         for message in answer.messages() {
             bodies.push(message.body().expect("a body").to_owned());
-            sqs.delete_message().queue_url(url).receipt_handle(message.receipt_handle().expect("a handle")).send().await.expect("deleted");
+            sqs.delete_message()
+                .queue_url(url)
+                .receipt_handle(message.receipt_handle().expect("a handle"))
+                .send()
+                .await
+                .expect("deleted");
         }
     }
 }

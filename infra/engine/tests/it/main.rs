@@ -3,8 +3,10 @@
 mod dynamo;
 mod fifo;
 mod killed;
+mod queues;
 mod served;
 mod sns;
 mod sqs;
 mod streams;
 mod support;
+mod topics;

@@ -35,24 +35,36 @@ async fn a_port_serves_the_services_until_shutdown() {
     assert!(get(address, "/_callboard/health").await.contains("200 OK"));
     let mut config = engine.sdk_config().into_builder();
     // The SDK's own client, over a socket.
-    config.set_http_client(None).set_endpoint_url(Some(format!("http://{address}")));
+    config
+        .set_http_client(None)
+        .set_endpoint_url(Some(format!("http://{address}")));
     let config = config.build();
     let db = aws_sdk_dynamodb::Client::new(&config);
     journal(&db, "journal").await;
-    db.put_item().table_name("journal").set_item(Some(item("slot#1", 1))).send().await.expect("written");
+    db.put_item()
+        .table_name("journal")
+        .set_item(Some(item("slot#1", 1)))
+        .send()
+        .await
+        .expect("written");
     drop(stop);
     tokio::time::timeout(Duration::from_secs(5), served)
         .await
         .expect("ends soon")
         .expect("does not panic")
         .expect("ends well");
-    TcpStream::connect(address).await.expect_err("nobody listens any more");
+    TcpStream::connect(address)
+        .await
+        .expect_err("nobody listens any more");
 }
 
 async fn refusal(state: State) -> EngineError {
-    Engine::open(EngineConfig { state, ..EngineConfig::default() })
-        .await
-        .expect_err("refused")
+    Engine::open(EngineConfig {
+        state,
+        ..EngineConfig::default()
+    })
+    .await
+    .expect_err("refused")
 }
 
 #[tokio::test]

@@ -1,54 +1,82 @@
 //! SNS: subscriptions, filters, raw and wrapped delivery, FIFO, dead letters.
 
-use crate::support::{engine, engine_in, queue};
-use aws_sdk_sns::error::ProvideErrorMetadata;
+use crate::support::{engine, queue};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as System, QueueAttributeName as Q};
 use callboard_engine::Engine;
 use std::time::Duration;
 
-struct Both {
-    sns: aws_sdk_sns::Client,
-    sqs: aws_sdk_sqs::Client,
+pub struct Both {
+    pub sns: aws_sdk_sns::Client,
+    pub sqs: aws_sdk_sqs::Client,
 }
 
-fn both(engine: &Engine) -> Both {
+pub fn both(engine: &Engine) -> Both {
     Both {
         sns: aws_sdk_sns::Client::new(&engine.sdk_config()),
         sqs: aws_sdk_sqs::Client::new(&engine.sdk_config()),
     }
 }
 
-fn arn(queue: &str) -> String {
+pub fn arn(queue: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{queue}")
 }
 
 fn string(value: &str) -> MessageAttributeValue {
-    MessageAttributeValue::builder().data_type("String").string_value(value).build().expect("complete")
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .expect("complete")
 }
 
 impl Both {
-    async fn topic(&self, name: &str, attributes: &[(&str, &str)]) -> String {
+    pub async fn topic(&self, name: &str, attributes: &[(&str, &str)]) -> String {
         let mut request = self.sns.create_topic().name(name);
         for (name, value) in attributes {
             request = request.attributes(*name, *value);
         }
-        request.send().await.expect("a topic is made").topic_arn().expect("an ARN").to_owned()
+        request
+            .send()
+            .await
+            .expect("a topic is made")
+            .topic_arn()
+            .expect("an ARN")
+            .to_owned()
     }
 
-    async fn subscribe(&self, topic: &str, queue: &str, attributes: &[(&str, &str)]) -> String {
-        let mut request = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(arn(queue)).return_subscription_arn(true);
+    pub async fn subscribe(&self, topic: &str, queue: &str, attributes: &[(&str, &str)]) -> String {
+        let mut request = self
+            .sns
+            .subscribe()
+            .topic_arn(topic)
+            .protocol("sqs")
+            .endpoint(arn(queue))
+            .return_subscription_arn(true);
         for (name, value) in attributes {
             request = request.attributes(*name, *value);
         }
-        request.send().await.expect("subscribed").subscription_arn().expect("an ARN").to_owned()
+        request
+            .send()
+            .await
+            .expect("subscribed")
+            .subscription_arn()
+            .expect("an ARN")
+            .to_owned()
     }
 
-    async fn publish(&self, topic: &str, kind: &str, message: &str) {
-        self.sns.publish().topic_arn(topic).message(message).message_attributes("type", string(kind)).send().await.expect("published");
+    pub async fn publish(&self, topic: &str, kind: &str, message: &str) {
+        self.sns
+            .publish()
+            .topic_arn(topic)
+            .message(message)
+            .message_attributes("type", string(kind))
+            .send()
+            .await
+            .expect("published");
     }
 
-    async fn receive(&self, url: &str) -> Vec<Message> {
+    pub async fn receive(&self, url: &str) -> Vec<Message> {
         let answer = self
             .sqs
             .receive_message()
@@ -63,7 +91,7 @@ impl Both {
     }
 }
 
-fn bodies(messages: &[Message]) -> Vec<&str> {
+pub fn bodies(messages: &[Message]) -> Vec<&str> {
     messages.iter().filter_map(Message::body).collect()
 }
 
@@ -75,18 +103,46 @@ async fn each_subscription_gets_what_its_filter_passes() {
     let all = queue(&both.sqs, "all", &[]).await;
     let large = queue(&both.sqs, "large", &[]).await;
     let raw = ("RawMessageDelivery", "true");
-    both.subscribe(&topic, "offers", &[raw, ("FilterPolicy", r#"{"type":["offer-made",{"prefix":"offer-acc"}]}"#)]).await;
+    both.subscribe(
+        &topic,
+        "offers",
+        &[
+            raw,
+            (
+                "FilterPolicy",
+                r#"{"type":["offer-made",{"prefix":"offer-acc"}]}"#,
+            ),
+        ],
+    )
+    .await;
     both.subscribe(&topic, "all", &[raw]).await;
-    both.subscribe(&topic, "large", &[raw, ("FilterPolicyScope", "MessageBody"), ("FilterPolicy", r#"{"data":{"size":[{"numeric":[">",5]}]}}"#)]).await;
+    both.subscribe(
+        &topic,
+        "large",
+        &[
+            raw,
+            ("FilterPolicyScope", "MessageBody"),
+            ("FilterPolicy", r#"{"data":{"size":[{"numeric":[">",5]}]}}"#),
+        ],
+    )
+    .await;
     for (kind, size) in [("offer-made", 3), ("slot-held", 9), ("offer-accepted", 4)] {
-        both.publish(&topic, kind, &format!(r#"{{"data":{{"size":{size}}}}}"#)).await;
+        both.publish(&topic, kind, &format!(r#"{{"data":{{"size":{size}}}}}"#))
+            .await;
     }
     assert_eq!(both.receive(&all).await.len(), 3);
-    assert_eq!(bodies(&both.receive(&large).await), [r#"{"data":{"size":9}}"#]);
+    assert_eq!(
+        bodies(&both.receive(&large).await),
+        [r#"{"data":{"size":9}}"#]
+    );
     let offers = both.receive(&offers).await;
     let kinds: Vec<_> = offers
         .iter()
-        .map(|m| m.message_attributes().expect("passed on")["type"].string_value().expect("a string"))
+        .map(|m| {
+            m.message_attributes().expect("passed on")["type"]
+                .string_value()
+                .expect("a string")
+        })
         .collect();
     assert_eq!(kinds, ["offer-made", "offer-accepted"]);
     let error = both
@@ -121,7 +177,8 @@ async fn without_raw_delivery_the_message_comes_in_a_document() {
         .expect("published");
     let received = both.receive(&url).await;
     assert!(received[0].message_attributes().is_none());
-    let document: serde_json::Value = serde_json::from_str(received[0].body().expect("a body")).expect("JSON");
+    let document: serde_json::Value =
+        serde_json::from_str(received[0].body().expect("a body")).expect("JSON");
     assert_eq!(document["Type"], "Notification");
     assert_eq!(document["MessageId"].as_str(), sent.message_id());
     assert_eq!(document["TopicArn"].as_str(), Some(topic.as_str()));
@@ -134,30 +191,63 @@ async fn without_raw_delivery_the_message_comes_in_a_document() {
 #[tokio::test(start_paused = true)]
 async fn a_fifo_topic_keeps_order_and_tells_duplicates() {
     let both = both(&engine().await);
-    let topic = both.topic("events.fifo", &[("FifoTopic", "true"), ("FifoThroughputScope", "MessageGroup")]).await;
+    let topic = both
+        .topic(
+            "events.fifo",
+            &[
+                ("FifoTopic", "true"),
+                ("FifoThroughputScope", "MessageGroup"),
+            ],
+        )
+        .await;
     let ordered = queue(&both.sqs, "ordered.fifo", &[(Q::FifoQueue, "true")]).await;
     let standard = queue(&both.sqs, "standard", &[]).await;
     let raw = ("RawMessageDelivery", "true");
     both.subscribe(&topic, "ordered.fifo", &[raw]).await;
     both.subscribe(&topic, "standard", &[raw]).await;
     let publish = |group: &str, dedup: &str| {
-        both.sns.publish().topic_arn(&topic).message(format!("{group} {dedup}")).message_group_id(group).message_deduplication_id(dedup).send()
+        both.sns
+            .publish()
+            .topic_arn(&topic)
+            .message(format!("{group} {dedup}"))
+            .message_group_id(group)
+            .message_deduplication_id(dedup)
+            .send()
     };
     let first = publish("a", "1").await.expect("published");
     let again = publish("a", "1").await.expect("answered again");
     assert_eq!(again.message_id(), first.message_id());
     assert_eq!(again.sequence_number(), first.sequence_number());
     publish("a", "2").await.expect("published");
-    publish("b", "1").await.expect("another group may use the same id");
+    publish("b", "1")
+        .await
+        .expect("another group may use the same id");
     let received = both.receive(&ordered).await;
-    assert_eq!(bodies(&received), ["a 1", "a 2"], "the queue's own scope is the whole queue");
+    assert_eq!(
+        bodies(&received),
+        ["a 1", "a 2"],
+        "the queue's own scope is the whole queue"
+    );
     let attributes = received[0].attributes().expect("attributes");
     assert_eq!(attributes[&System::MessageGroupId], "a");
     assert_eq!(attributes[&System::MessageDeduplicationId], "1");
     let received = both.receive(&standard).await;
     assert_eq!(bodies(&received), ["a 1", "a 2", "b 1"]);
-    assert!(!received[0].attributes().expect("attributes").contains_key(&System::MessageGroupId));
-    let error = both.sns.publish().topic_arn(&topic).message("x").send().await.expect_err("no group").into_service_error();
+    assert!(
+        !received[0]
+            .attributes()
+            .expect("attributes")
+            .contains_key(&System::MessageGroupId)
+    );
+    let error = both
+        .sns
+        .publish()
+        .topic_arn(&topic)
+        .message("x")
+        .send()
+        .await
+        .expect_err("no group")
+        .into_service_error();
     assert!(error.is_invalid_parameter_exception());
     tokio::time::advance(Duration::from_secs(301)).await;
     let later = publish("a", "1").await.expect("published");
@@ -167,9 +257,15 @@ async fn a_fifo_topic_keeps_order_and_tells_duplicates() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_answers_for_each_entry() {
     let both = both(&engine().await);
-    let topic = both.topic("events.fifo", &[("FifoTopic", "true"), ("ContentBasedDeduplication", "true")]).await;
+    let topic = both
+        .topic(
+            "events.fifo",
+            &[("FifoTopic", "true"), ("ContentBasedDeduplication", "true")],
+        )
+        .await;
     let url = queue(&both.sqs, "all", &[]).await;
-    both.subscribe(&topic, "all", &[("RawMessageDelivery", "true")]).await;
+    both.subscribe(&topic, "all", &[("RawMessageDelivery", "true")])
+        .await;
     let entry = |id: &str, group: Option<&str>| {
         PublishBatchRequestEntry::builder()
             .id(id)
@@ -179,8 +275,20 @@ async fn a_batch_answers_for_each_entry() {
             .build()
             .expect("complete")
     };
-    let publish = |entries| both.sns.publish_batch().topic_arn(&topic).set_publish_batch_request_entries(Some(entries)).send();
-    let answer = publish(vec![entry("a", Some("g")), entry("b", None), entry("c", Some("g"))]).await.expect("answered");
+    let publish = |entries| {
+        both.sns
+            .publish_batch()
+            .topic_arn(&topic)
+            .set_publish_batch_request_entries(Some(entries))
+            .send()
+    };
+    let answer = publish(vec![
+        entry("a", Some("g")),
+        entry("b", None),
+        entry("c", Some("g")),
+    ])
+    .await
+    .expect("answered");
     let done: Vec<_> = answer.successful().iter().filter_map(|e| e.id()).collect();
     assert_eq!(done, ["a", "c"]);
     assert_eq!(answer.failed()[0].id(), "b");
@@ -188,22 +296,54 @@ async fn a_batch_answers_for_each_entry() {
     assert!(answer.failed()[0].sender_fault());
     let received = both.receive(&url).await;
     assert_eq!(bodies(&received), ["message a", "message c"]);
-    let error = publish((0..11).map(|i| entry(&i.to_string(), Some("g"))).collect()).await.expect_err("too many").into_service_error();
-    assert!(error.is_too_many_entries_in_batch_request_exception(), "{error:?}");
-    let error = publish(vec![entry("a", Some("g")), entry("a", Some("g"))]).await.expect_err("twice").into_service_error();
+    let error = publish((0..11).map(|i| entry(&i.to_string(), Some("g"))).collect())
+        .await
+        .expect_err("too many")
+        .into_service_error();
+    assert!(
+        error.is_too_many_entries_in_batch_request_exception(),
+        "{error:?}"
+    );
+    let error = publish(vec![entry("a", Some("g")), entry("a", Some("g"))])
+        .await
+        .expect_err("twice")
+        .into_service_error();
     assert!(error.is_batch_entry_ids_not_distinct_exception());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_queue_does_not_take_goes_to_the_subscriptions_dead_letter_queue() {
     let both = both(&engine().await);
-    let topic = both.topic("events.fifo", &[("FifoTopic", "true"), ("ContentBasedDeduplication", "true")]).await;
+    let topic = both
+        .topic(
+            "events.fifo",
+            &[("FifoTopic", "true"), ("ContentBasedDeduplication", "true")],
+        )
+        .await;
     let dlq = queue(&both.sqs, "lost.fifo", &[(Q::FifoQueue, "true")]).await;
     let url = queue(&both.sqs, "work", &[]).await;
     let policy = format!(r#"{{"deadLetterTargetArn":"{}"}}"#, arn("lost.fifo"));
-    both.subscribe(&topic, "work", &[("RawMessageDelivery", "true"), ("RedrivePolicy", &policy)]).await;
-    both.sqs.delete_queue().queue_url(&url).send().await.expect("deleted");
-    both.sns.publish().topic_arn(&topic).message("m").message_group_id("g").message_attributes("type", string("x")).send().await.expect("published");
+    both.subscribe(
+        &topic,
+        "work",
+        &[("RawMessageDelivery", "true"), ("RedrivePolicy", &policy)],
+    )
+    .await;
+    both.sqs
+        .delete_queue()
+        .queue_url(&url)
+        .send()
+        .await
+        .expect("deleted");
+    both.sns
+        .publish()
+        .topic_arn(&topic)
+        .message("m")
+        .message_group_id("g")
+        .message_attributes("type", string("x"))
+        .send()
+        .await
+        .expect("published");
     let dead = both.receive(&dlq).await;
     assert_eq!(bodies(&dead), ["m"]);
     let attributes = dead[0].message_attributes().expect("attributes");
@@ -221,56 +361,4 @@ async fn what_a_queue_does_not_take_goes_to_the_subscriptions_dead_letter_queue(
         .expect_err("a FIFO queue on a standard topic")
         .into_service_error();
     assert!(error.is_invalid_parameter_exception());
-}
-
-#[tokio::test(start_paused = true)]
-async fn topics_and_subscriptions_are_described_changed_and_removed() {
-    let both = both(&engine().await);
-    let topic = both.topic("news", &[]).await;
-    assert_eq!(topic, "arn:aws:sns:us-east-1:000000000000:news");
-    assert_eq!(both.topic("news", &[]).await, topic, "made once");
-    let first = both.subscribe(&topic, "readers", &[]).await;
-    assert_eq!(both.subscribe(&topic, "readers", &[]).await, first, "subscribed once");
-    let set = |name: &'static str, value: &'static str| {
-        both.sns.set_subscription_attributes().subscription_arn(&first).attribute_name(name).attribute_value(value).send()
-    };
-    set("RawMessageDelivery", "true").await.expect("set");
-    set("FilterPolicy", r#"{"a":["b"]}"#).await.expect("set");
-    set("FilterPolicy", "{").await.expect_err("no policy");
-    let shown = both.sns.get_subscription_attributes().subscription_arn(&first).send().await.expect("described");
-    let attributes = shown.attributes().expect("attributes");
-    assert_eq!(attributes["RawMessageDelivery"], "true");
-    assert_eq!(attributes["FilterPolicy"], r#"{"a":["b"]}"#);
-    assert_eq!(attributes["Endpoint"], arn("readers"));
-    both.sns.set_topic_attributes().topic_arn(&topic).attribute_name("DisplayName").attribute_value("News").send().await.expect("set");
-    let shown = both.sns.get_topic_attributes().topic_arn(&topic).send().await.expect("described");
-    assert_eq!(shown.attributes().expect("attributes")["DisplayName"], "News");
-    assert_eq!(shown.attributes().expect("attributes")["SubscriptionsConfirmed"], "1");
-    let listed = both.sns.list_subscriptions_by_topic().topic_arn(&topic).send().await.expect("listed");
-    assert_eq!(listed.subscriptions().len(), 1);
-    both.sns.unsubscribe().subscription_arn(&first).send().await.expect("unsubscribed");
-    let error = both.sns.get_subscription_attributes().subscription_arn(&first).send().await.expect_err("gone").into_service_error();
-    assert!(error.is_not_found_exception());
-    both.sns.delete_topic().topic_arn(&topic).send().await.expect("deleted");
-    let error = both.sns.publish().topic_arn(&topic).message("x").send().await.expect_err("gone").into_service_error();
-    assert!(error.is_not_found_exception());
-    let error = both.sns.list_platform_applications().send().await.expect_err("not here").into_service_error();
-    assert_eq!(error.code(), Some("InvalidAction"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn topics_subscriptions_and_filters_outlive_the_engine() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let first = engine_in(directory.path()).await;
-    let clients = both(&first);
-    let topic = clients.topic("news", &[]).await;
-    let url = queue(&clients.sqs, "readers", &[]).await;
-    clients.subscribe(&topic, "readers", &[("RawMessageDelivery", "true"), ("FilterPolicy", r#"{"type":["good"]}"#)]).await;
-    drop((first, clients));
-    let second = engine_in(directory.path()).await;
-    let clients = both(&second);
-    clients.publish(&topic, "good", "1").await;
-    clients.publish(&topic, "other", "2").await;
-    assert_eq!(bodies(&clients.receive(&url).await), ["1"]);
-    assert_eq!(clients.sns.list_topics().send().await.expect("listed").topics().len(), 1);
 }

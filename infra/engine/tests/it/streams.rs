@@ -7,16 +7,29 @@ use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, Shar
 use std::time::Duration;
 
 async fn write(db: &aws_sdk_dynamodb::Client, pk: &str, sk: i64) {
-    db.put_item().table_name("journal").set_item(Some(item(pk, sk))).send().await.expect("written");
+    db.put_item()
+        .table_name("journal")
+        .set_item(Some(item(pk, sk)))
+        .send()
+        .await
+        .expect("written");
 }
 
 async fn iterator(streams: &Client, arn: &str, kind: ShardIteratorType) -> String {
-    let shards = streams.describe_stream().stream_arn(arn).send().await.expect("described");
+    let shards = streams
+        .describe_stream()
+        .stream_arn(arn)
+        .send()
+        .await
+        .expect("described");
     let description = shards.stream_description.expect("a description");
     assert_eq!(description.key_schema().len(), 2);
     let shard = &description.shards()[0];
     assert!(
-        shard.sequence_number_range.as_ref().is_some_and(|r| r.ending_sequence_number.is_none()),
+        shard
+            .sequence_number_range
+            .as_ref()
+            .is_some_and(|r| r.ending_sequence_number.is_none()),
         "an open shard has no end"
     );
     streams
@@ -37,17 +50,26 @@ async fn read(streams: &Client, iterator: &str, wait_ms: u64) -> (Vec<Record>, S
         .shard_iterator(iterator)
         .customize()
         .mutate_request(move |request| {
-            request.headers_mut().insert("x-callboard-wait-ms", wait_ms.to_string());
+            request
+                .headers_mut()
+                .insert("x-callboard-wait-ms", wait_ms.to_string());
         })
         .send()
         .await
         .expect("read");
-    let next = answer.next_shard_iterator().expect("a shard stays open").to_owned();
+    let next = answer
+        .next_shard_iterator()
+        .expect("a shard stays open")
+        .to_owned();
     (answer.records.unwrap_or_default(), next)
 }
 
 fn pk(record: &Record) -> &str {
-    let keys = record.dynamodb.as_ref().and_then(|change| change.keys()).expect("keys");
+    let keys = record
+        .dynamodb
+        .as_ref()
+        .and_then(|change| change.keys())
+        .expect("keys");
     match &keys["pk"] {
         AttributeValue::S(pk) => pk,
         other => panic!("{other:?}"),
@@ -73,7 +95,12 @@ async fn records_come_in_the_order_of_writing_with_the_new_image() {
     assert_eq!(records[0].event_name, Some(OperationType::Insert));
     let numbers: Vec<_> = records
         .iter()
-        .map(|r| r.dynamodb.as_ref().and_then(|d| d.sequence_number.clone()).expect("a number"))
+        .map(|r| {
+            r.dynamodb
+                .as_ref()
+                .and_then(|d| d.sequence_number.clone())
+                .expect("a number")
+        })
         .collect();
     assert!(numbers.is_sorted());
     assert!(read(&streams, &next, 0).await.0.is_empty());
@@ -104,22 +131,53 @@ async fn a_ttl_removal_names_the_service_and_a_deletion_does_not() {
     let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
     let streams = Client::new(&engine.sdk_config());
     let arn = journal(&db, "journal").await;
-    let ttl = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().expect("complete");
-    db.update_time_to_live().table_name("journal").time_to_live_specification(ttl).send().await.expect("TTL on");
+    let ttl = TimeToLiveSpecification::builder()
+        .attribute_name("ttl")
+        .enabled(true)
+        .build()
+        .expect("complete");
+    db.update_time_to_live()
+        .table_name("journal")
+        .time_to_live_specification(ttl)
+        .send()
+        .await
+        .expect("TTL on");
     let mut expiring = item("timed", 1);
-    expiring.insert("ttl".to_owned(), n(i64::try_from(NOW_S).expect("small") + 10));
-    db.put_item().table_name("journal").set_item(Some(expiring)).send().await.expect("written");
+    expiring.insert(
+        "ttl".to_owned(),
+        n(i64::try_from(NOW_S).expect("small") + 10),
+    );
+    db.put_item()
+        .table_name("journal")
+        .set_item(Some(expiring))
+        .send()
+        .await
+        .expect("written");
     write(&db, "plain", 1).await;
     tokio::time::sleep(Duration::from_secs(120)).await;
-    db.delete_item().table_name("journal").key("pk", s("plain")).key("sk", n(1)).send().await.expect("deleted");
+    db.delete_item()
+        .table_name("journal")
+        .key("pk", s("plain"))
+        .key("sk", n(1))
+        .send()
+        .await
+        .expect("deleted");
     let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
     let (records, _) = read(&streams, &start, 0).await;
     let removals: Vec<_> = records
         .iter()
         .filter(|record| record.event_name == Some(OperationType::Remove))
-        .map(|record| (pk(record), record.user_identity.as_ref().and_then(|u| u.principal_id())))
+        .map(|record| {
+            (
+                pk(record),
+                record.user_identity.as_ref().and_then(|u| u.principal_id()),
+            )
+        })
         .collect();
-    assert_eq!(removals, [("timed", Some("dynamodb.amazonaws.com")), ("plain", None)]);
+    assert_eq!(
+        removals,
+        [("timed", Some("dynamodb.amazonaws.com")), ("plain", None)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +195,12 @@ async fn records_are_trimmed_after_a_day_and_numbers_go_on() {
     write(&db, "new", 1).await;
     let (records, _) = read(&streams, &start, 0).await;
     assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["new"]);
-    let number = |record: &Record| record.dynamodb.as_ref().and_then(|d| d.sequence_number.clone());
+    let number = |record: &Record| {
+        record
+            .dynamodb
+            .as_ref()
+            .and_then(|d| d.sequence_number.clone())
+    };
     assert!(number(&records[0]) > number(&old[119]));
     let error = streams
         .get_shard_iterator()
@@ -168,4 +231,33 @@ async fn a_reader_goes_on_after_a_restart() {
     let streams = Client::new(&engine.sdk_config());
     let (records, _) = read(&streams, &next, 0).await;
     assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_made_again_has_a_stream_of_its_own() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let old = journal(&db, "journal").await;
+    write(&db, "old", 1).await;
+    db.delete_table()
+        .table_name("journal")
+        .send()
+        .await
+        .expect("deleted");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let new = journal(&db, "journal").await;
+    assert_ne!(old, new);
+    write(&db, "new", 1).await;
+    let start = iterator(&streams, &new, ShardIteratorType::TrimHorizon).await;
+    let (records, _) = read(&streams, &start, 0).await;
+    assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["new"]);
+    let error = streams
+        .describe_stream()
+        .stream_arn(&old)
+        .send()
+        .await
+        .expect_err("gone")
+        .into_service_error();
+    assert!(error.is_resource_not_found_exception());
 }

@@ -33,9 +33,7 @@ impl Condition {
     pub(super) fn read(value: &Value) -> Result<Condition, String> {
         match value {
             Value::Number(number) => Ok(Condition::Number(number.as_f64().unwrap_or(f64::NAN))),
-            Value::String(_) | Value::Bool(_) | Value::Null => {
-                Ok(Condition::Equals(value.clone()))
-            }
+            Value::String(_) | Value::Bool(_) | Value::Null => Ok(Condition::Equals(value.clone())),
             Value::Object(operator) => {
                 let mut entries = operator.iter();
                 match (entries.next(), entries.next()) {
@@ -115,7 +113,9 @@ fn anything_but(operand: &Value) -> Result<Condition, String> {
         Value::Array(values) => values
             .iter()
             .map(|value| match value {
-                Value::Object(_) => Err("Inside anything-but list, match values must be scalar".to_owned()),
+                Value::Object(_) => {
+                    Err("Inside anything-but list, match values must be scalar".to_owned())
+                }
                 value => Condition::read(value),
             })
             .collect::<Result<_, _>>()?,
@@ -131,7 +131,10 @@ fn nested(operator: &Map<String, Value>) -> Result<Vec<Condition>, String> {
     let (Some((name, operand)), None) = (entries.next(), entries.next()) else {
         return Err("Only one key allowed in match expression".to_owned());
     };
-    if !matches!(name.as_str(), "prefix" | "suffix" | "wildcard" | "equals-ignore-case") {
+    if !matches!(
+        name.as_str(),
+        "prefix" | "suffix" | "wildcard" | "equals-ignore-case"
+    ) {
         return Err(format!("Unsupported anything-but pattern: {name}"));
     }
     match operand {
@@ -179,9 +182,11 @@ fn cidr(text: &str) -> Result<Condition, String> {
 
 fn within(network: IpAddr, bits: u32, address: IpAddr) -> bool {
     let (network, address, width) = match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            (u128::from(network.to_bits()), u128::from(address.to_bits()), 32)
-        }
+        (IpAddr::V4(network), IpAddr::V4(address)) => (
+            u128::from(network.to_bits()),
+            u128::from(address.to_bits()),
+            32,
+        ),
         (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits(), address.to_bits(), 128),
         _ => return false,
     };

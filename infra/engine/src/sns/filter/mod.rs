@@ -44,15 +44,17 @@ enum Node {
 impl Filter {
     /// Reads a policy; the error is a reason for a person.
     pub(in crate::sns) fn read(text: &str, scope: Scope) -> Result<Filter, String> {
-        let policy: Value = serde_json::from_str(text)
-            .map_err(|_| "failed to parse JSON.".to_owned())?;
+        let policy: Value =
+            serde_json::from_str(text).map_err(|_| "failed to parse JSON.".to_owned())?;
         let Value::Object(policy) = policy else {
             return Err("Filter policy must be a JSON object".to_owned());
         };
         let fields = Fields::read(&policy, scope, DEPTH_MAX)?;
         let (keys, combinations) = fields.weigh();
         if keys > KEYS_MAX {
-            return Err(format!("Filter policy can not have more than {KEYS_MAX} keys"));
+            return Err(format!(
+                "Filter policy can not have more than {KEYS_MAX} keys"
+            ));
         }
         if combinations > COMBINATIONS_MAX {
             return Err("Filter policy is too complex".to_owned());
@@ -100,8 +102,10 @@ impl Fields {
         let mut fields = Fields::default();
         for (key, value) in policy {
             match value {
-                Value::Array(choices) if key == "$or" && choices.len() >= 2
-                    && choices.iter().all(Value::is_object) =>
+                Value::Array(choices)
+                    if key == "$or"
+                        && choices.len() >= 2
+                        && choices.iter().all(Value::is_object) =>
                 {
                     let choices = choices
                         .iter()
@@ -145,21 +149,24 @@ impl Fields {
         });
         // Choices add up among themselves and multiply with the rest.
         let choices = self.choices.iter().map(|choices| {
-            choices
-                .iter()
-                .map(Fields::weigh)
-                .fold((0, 0usize), |(most, sum), (keys, combinations)| {
+            choices.iter().map(Fields::weigh).fold(
+                (0, 0usize),
+                |(most, sum), (keys, combinations)| {
                     (most.max(keys), sum.saturating_add(combinations))
-                })
+                },
+            )
         });
-        keys.chain(choices).fold((0, 1usize), |(keys, product), (k, c)| {
-            (keys + k, product.saturating_mul(c))
-        })
+        keys.chain(choices)
+            .fold((0, 1usize), |(keys, product), (k, c)| {
+                (keys + k, product.saturating_mul(c))
+            })
     }
 
     fn match_value(&self, value: Option<&Value>) -> bool {
         if let Some(Value::Array(elements)) = value {
-            return elements.iter().any(|element| self.match_value(Some(element)));
+            return elements
+                .iter()
+                .any(|element| self.match_value(Some(element)));
         }
         let members = value.and_then(Value::as_object);
         let keys = self.keys.iter().all(|(key, node)| {
@@ -236,13 +243,26 @@ mod tests {
             (r#"[{"anything-but":{"suffix":["a","b"]}}]"#, "c", "xb"),
             (r#"[{"anything-but":{"wildcard":"*x*"}}]"#, "b", "axb"),
             (r#"[{"cidr":"10.0.0.0/24"}]"#, "10.0.0.255", "10.0.1.0"),
-            (r#"[{"cidr":"2001:db8::/32"}]"#, "2001:db8::1", "2001:db9::1"),
+            (
+                r#"[{"cidr":"2001:db8::/32"}]"#,
+                "2001:db8::1",
+                "2001:db9::1",
+            ),
         ];
         for (conditions, passing, refused) in cases {
             let policy = format!(r#"{{"key":{conditions}}}"#);
-            assert!(on_attributes(&policy, &[("key", "String", passing)]), "{policy} {passing}");
-            assert!(!on_attributes(&policy, &[("key", "String", refused)]), "{policy} {refused}");
-            assert!(!on_attributes(&policy, &[]), "{policy} without the attribute");
+            assert!(
+                on_attributes(&policy, &[("key", "String", passing)]),
+                "{policy} {passing}"
+            );
+            assert!(
+                !on_attributes(&policy, &[("key", "String", refused)]),
+                "{policy} {refused}"
+            );
+            assert!(
+                !on_attributes(&policy, &[]),
+                "{policy} without the attribute"
+            );
         }
     }
 
@@ -250,12 +270,22 @@ mod tests {
     fn numbers_are_compared_as_numbers() {
         let between = r#"{"price":[{"numeric":[">",0,"<=",150]}]}"#;
         for (value, passes) in [("150", true), ("0", false), ("0.01", true), ("151", false)] {
-            assert_eq!(on_attributes(between, &[("price", "Number", value)]), passes, "{value}");
+            assert_eq!(
+                on_attributes(between, &[("price", "Number", value)]),
+                passes,
+                "{value}"
+            );
         }
         let exact = r#"{"price":[{"numeric":["=",301.5]}]}"#;
         assert!(on_attributes(exact, &[("price", "Number", "3.015e2")]));
-        assert!(on_attributes(r#"{"price":[100]}"#, &[("price", "Number", "100.0")]));
-        assert!(!on_attributes(r#"{"price":[100]}"#, &[("price", "String", "100")]));
+        assert!(on_attributes(
+            r#"{"price":[100]}"#,
+            &[("price", "Number", "100.0")]
+        ));
+        assert!(!on_attributes(
+            r#"{"price":[100]}"#,
+            &[("price", "String", "100")]
+        ));
         let not = r#"{"price":[{"anything-but":[100,500]}]}"#;
         assert!(on_attributes(not, &[("price", "Number", "101")]));
         assert!(!on_attributes(not, &[("price", "Number", "100")]));
@@ -264,8 +294,14 @@ mod tests {
     #[test]
     fn existence_arrays_and_choices_are_told() {
         assert!(on_attributes(r#"{"a":[{"exists":false}]}"#, &[]));
-        assert!(!on_attributes(r#"{"a":[{"exists":false}]}"#, &[("a", "String", "x")]));
-        assert!(on_attributes(r#"{"a":[{"exists":true}]}"#, &[("a", "Binary", "x")]));
+        assert!(!on_attributes(
+            r#"{"a":[{"exists":false}]}"#,
+            &[("a", "String", "x")]
+        ));
+        assert!(on_attributes(
+            r#"{"a":[{"exists":true}]}"#,
+            &[("a", "Binary", "x")]
+        ));
         let interests = ("a", "String.Array", r#"["rugby","golf",true]"#);
         assert!(on_attributes(r#"{"a":["golf"]}"#, &[interests]));
         assert!(on_attributes(r#"{"a":[true]}"#, &[interests]));
@@ -280,9 +316,18 @@ mod tests {
     #[test]
     fn a_policy_on_the_body_follows_its_nesting() {
         let policy = r#"{"data":{"kind":["slot"],"n":[{"numeric":[">",1]}]},"v":[null]}"#;
-        assert!(on_body(policy, r#"{"data":{"kind":"slot","n":2},"v":null}"#));
-        assert!(!on_body(policy, r#"{"data":{"kind":"slot","n":1},"v":null}"#));
-        assert!(on_body(r#"{"a":{"b":["x"]}}"#, r#"{"a":[{"b":"y"},{"b":"x"}]}"#));
+        assert!(on_body(
+            policy,
+            r#"{"data":{"kind":"slot","n":2},"v":null}"#
+        ));
+        assert!(!on_body(
+            policy,
+            r#"{"data":{"kind":"slot","n":1},"v":null}"#
+        ));
+        assert!(on_body(
+            r#"{"a":{"b":["x"]}}"#,
+            r#"{"a":[{"b":"y"},{"b":"x"}]}"#
+        ));
         assert!(on_body(r#"{"a":{"b":[{"exists":false}]}}"#, r#"{"a":{}}"#));
         assert!(!on_body(r#"{"a":["x"]}"#, "no JSON"));
         assert!(on_body("{}", "{}"));
