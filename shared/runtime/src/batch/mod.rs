@@ -196,7 +196,7 @@ impl<T> Batch<T> {
     {
         let lanes = self.lanes();
         let step = &step;
-        let outcomes: Vec<Vec<(Arc<SqsRecord>, Result<U, Aside>)>> = futures::stream::iter(lanes)
+        let outcomes: Vec<Lane<U>> = futures::stream::iter(lanes)
             .map(|lane| run_lane(lane, step))
             .buffered(concurrency.max(1))
             .collect()
@@ -251,11 +251,11 @@ impl<T> Batch<T> {
     }
 }
 
+/// How the records of one lane ended, in their order.
+type Lane<U> = Vec<(Arc<SqsRecord>, Result<U, Aside>)>;
+
 /// Runs one lane in order, up to its first failure.
-async fn run_lane<T, U, F, Fut>(
-    lane: Vec<Record<T>>,
-    step: &F,
-) -> Vec<(Arc<SqsRecord>, Result<U, Aside>)>
+async fn run_lane<T, U, F, Fut>(lane: Vec<Record<T>>, step: &F) -> Lane<U>
 where
     F: Fn(Record<T>) -> Fut,
     Fut: Future<Output = Result<U, Failure>>,

@@ -270,6 +270,17 @@ async fn a_record_without_an_id_is_dead_lettered_and_never_reported() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_id_is_not_reported_even_if_its_dead_letter_cannot_be_sent() {
+    let world = World::on_virtual_time().await;
+    let queues = world.queue("clerk").await;
+    world
+        .faults()
+        .times("SendMessage", 100, &Fault::DropRequest);
+    let event = json!({ "Records": [{ "body": "no id" }, { "messageId": "m-2", "body": "{" }] });
+    assert_eq!(handle(&world, &queues, event).await, ["m-2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_visibility_of_ten_failures_costs_one_request() {
     let world = World::on_virtual_time().await;
     let queues = world.queue("clerk").await;

@@ -214,7 +214,7 @@ async fn a_snapshot_of_another_version_is_passed_over() {
         .load::<NewerParcel>(&stream)
         .await
         .expect("it loads");
-    assert_eq!(loaded.state.0.len(), 140);
+    assert_eq!(loaded.state.notes.len(), 140);
     assert_eq!(
         world.faults().costs().requests("Query"),
         2,
@@ -269,7 +269,7 @@ async fn large_streams_are_read_page_by_page() {
         .load::<NewerParcel>(&stream)
         .await
         .expect("it loads");
-    assert_eq!((loaded.number, loaded.state.0.len()), (10, 20));
+    assert_eq!((loaded.number, loaded.state.notes.len()), (10, 20));
 }
 
 #[tokio::test]

@@ -137,9 +137,12 @@ impl Attempts for Parcel {
     }
 }
 
-/// The same stream, folded by another version of the code: it counts the notes twice.
+/// The same stream, folded by another version of the code: it notes everything twice. A snapshot
+/// of the older version would be readable, and wrong.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct NewerParcel(pub Vec<String>);
+pub struct NewerParcel {
+    pub notes: Vec<String>,
+}
 
 impl Fold for NewerParcel {
     type Event = ParcelEvent;
@@ -147,7 +150,7 @@ impl Fold for NewerParcel {
 
     fn evolve(mut self, event: &ParcelEvent, _: Timestamp) -> Self {
         if let ParcelEvent::Noted(note) = event {
-            self.0.extend([note.clone(), note.clone()]);
+            self.notes.extend([note.clone(), note.clone()]);
         }
         self
     }
