@@ -13,7 +13,7 @@ use email_sender::job::Job;
 use email_sender::provider::SendError;
 use serde_json::json;
 
-use crate::provider::{Gated, smtp};
+use crate::provider::{Gated, mute_after_text, smtp};
 use crate::world::{FUNCTION_TIMEOUT, World, batch, failed, invoke, invoke_until, record};
 
 /// The function's time-out and the five seconds that a lease outlives it, and one more.
@@ -157,6 +157,19 @@ async fn a_lost_answer_keeps_the_lease_and_its_end_makes_it_unknown_and_sends_ag
     let mails = world.mails().await;
     assert_eq!(mails.len(), 2, "the first one had been taken after all");
     assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_after_the_text_went_out_is_not_taken_for_not_sent() {
+    let world = World::open().await;
+    world.register("usr-456", "anna@example.com", &[]).await;
+    let planned = world.order(1, "usr-456").await;
+    let event = batch(std::slice::from_ref(&planned));
+    let function = world.function_with(mute_after_text()).await;
+    let answer = invoke(&function, event, world.now()).await;
+
+    assert_eq!(failed(&answer), ["m-0"]);
+    assert_eq!(world.story(&planned).await, ["delivery-attempted"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,9 @@ use callboard_mailbox::Mailbox;
 use email_sender::provider::smtp::{Connect, Connecting, Smtp};
 use email_sender::provider::{Accepted, Message, Provider, SendError, Sending};
 use lettre::transport::smtp::client::AsyncTokioStream;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 /// The real SMTP provider, over pipes into `mailbox`.
@@ -27,6 +29,38 @@ pub fn refused() -> Arc<Smtp> {
 /// The real SMTP provider in front of a server that never greets.
 pub fn silent() -> Arc<Smtp> {
     Arc::new(Smtp::over(Arc::new(Silent), "example.com"))
+}
+
+/// The real SMTP provider in front of a server that takes a mail's text and says no more.
+pub fn mute_after_text() -> Arc<Smtp> {
+    Arc::new(Smtp::over(Arc::new(MuteAfterText), "example.com"))
+}
+
+struct MuteAfterText;
+
+impl Connect for MuteAfterText {
+    fn connect(&self) -> Connecting<'_> {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        tokio::spawn(async move {
+            let (read, mut write) = tokio::io::split(server);
+            let mut lines = BufReader::new(read).lines();
+            write.write_all(b"220 mute\r\n").await.unwrap();
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let reply: &[u8] = if line == "DATA" {
+                    b"354 go on\r\n"
+                } else {
+                    b"250 ok\r\n"
+                };
+                write.write_all(reply).await.unwrap();
+                if line == "DATA" {
+                    break;
+                }
+            }
+            // Reads on, and never answers.
+            while lines.next_line().await.unwrap().is_some() {}
+        });
+        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+    }
 }
 
 struct Pipes(Mailbox);

@@ -84,7 +84,7 @@ async fn a_topic_that_is_down_stops_the_stream_at_its_first_record() {
         record(2, image(&order(1))),
         record(3, image(&release("slot-0900", 1))),
     ];
-    world.wire.fail_on(Some("waitlist-events"));
+    world.wire.fail_on(Some("%3Awaitlist-events"));
     assert_eq!(
         world.invoke(event(records.clone())).await,
         Some(sequence_number(1))
@@ -150,7 +150,7 @@ async fn poison_behind_the_checkpoint_is_parked_once_when_it_comes_again() {
         record(0, image(&release("slot-0900", 0))),
         record(1, poison),
     ];
-    world.wire.fail_on(Some("waitlist-events"));
+    world.wire.fail_on(Some("%3Awaitlist-events"));
     assert_eq!(
         world.invoke(event(records.clone())).await,
         Some(sequence_number(0))

@@ -88,6 +88,15 @@ async fn the_same_records_again_reach_subscribers_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn records_twice_and_out_of_order_reach_subscribers_once() {
+    let world = World::open().await;
+    let numbers = [3, 0, 2, 0, 1, 3, 1, 2];
+    let records = numbers.iter().map(|n| record(*n, image(&order(*n))));
+    assert_eq!(world.invoke(event(records.collect())).await, None);
+    assert_eq!(world.published("external-events").await.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn within_a_group_the_order_of_the_stream_is_kept() {
     let world = World::open().await;
     let records = (0..5)

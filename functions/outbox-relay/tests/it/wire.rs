@@ -38,7 +38,8 @@ impl Wire {
         std::mem::take(&mut self.shared.lock().unwrap().calls)
     }
 
-    /// From now on, requests whose body holds `text` fail as if the service were down.
+    /// From now on, requests whose body holds `text` fail as if the service were down. SNS is
+    /// spoken to in forms: `%3A` before a topic's name keeps its queue reachable.
     pub fn fail_on(&self, text: Option<&str>) {
         self.shared.lock().unwrap().failing = text.map(str::to_owned);
     }
