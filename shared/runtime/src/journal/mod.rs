@@ -111,8 +111,9 @@ impl<S: Fold> Loaded<S> {
 
     /// A stream as a message tells it: its last commit is `number`, and `state` is what the
     /// message lets know. Appending to it is safe without a load, for the condition on the next
-    /// number proves that nothing has come after. The state may be a partial one: commits made
-    /// from it never carry a snapshot.
+    /// number proves that nothing has come after. The state may be a partial one, so commits
+    /// made from it never carry a snapshot; but it must be all that the decision rests on. An
+    /// event tells neither of earlier commits nor of other events in its own.
     #[must_use]
     pub fn told(stream: StreamId, state: S, number: u64) -> Self {
         Self {
