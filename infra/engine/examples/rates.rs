@@ -162,7 +162,12 @@ async fn dynamo(config: &SdkConfig) {
             .expect("read");
     })
     .await;
-    let shard = "shardId-00000001-journal";
+    let described = streams.describe_stream().stream_arn(&arn).send().await;
+    let description = described.expect("described").stream_description;
+    let shards = description
+        .and_then(|stream| stream.shards)
+        .unwrap_or_default();
+    let shard = shards[0].shard_id().expect("an id");
     let new_iterator = || {
         let request = streams
             .get_shard_iterator()

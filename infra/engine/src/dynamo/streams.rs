@@ -15,6 +15,7 @@ use dynoxide::{DynoxideError, actions};
 use rusqlite::{OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Asks an empty `GetRecords` to wait for a record, in milliseconds. AWS does not know the header
@@ -112,7 +113,7 @@ struct DescribeRequest {
 pub(super) fn describe(storage: &Storage, body: &str) -> Outcome<String> {
     let request: DescribeRequest = refusal::decode(body)?;
     let table = table_of(storage, &request.stream_arn)?;
-    let shard = dynoxide::streams::shard_id(&table.table_name);
+    let shard = shard_id(&table);
     let shards = if request.exclusive_start_shard_id.as_deref() == Some(&shard) {
         json!([])
     } else {
@@ -146,7 +147,7 @@ struct IteratorRequest {
 pub(super) fn iterator(storage: &Storage, body: &str, clock: &Clock) -> Outcome<String> {
     let request: IteratorRequest = refusal::decode(body)?;
     let table = table_of(storage, &request.stream_arn)?;
-    if request.shard_id != dynoxide::streams::shard_id(&table.table_name) {
+    if request.shard_id != shard_id(&table) {
         return Err(not_found(&format!("Shard: {}", request.shard_id)));
     }
     let named = || {
@@ -174,8 +175,20 @@ pub(super) fn iterator(storage: &Storage, body: &str, clock: &Clock) -> Outcome<
             ))));
         }
     };
-    let iterator = encode_shard_iterator(&table.table_name, &request.shard_id, position);
+    let shard = dynoxide::streams::shard_id(&table.table_name);
+    let iterator = encode_shard_iterator(&table.table_name, &shard, position);
     encode(&json!({ "ShardIterator": iterator }))
+}
+
+/// The id of a table's one shard, in AWS's form. The crate's own is too short for SDKs that check
+/// the least length (28).
+fn shard_id(table: &TableMetadata) -> String {
+    let made_s = begin(table) / 1_000_000;
+    let digest = Sha256::digest(table.table_name.as_bytes());
+    let [a, b, c, d, ..] = digest.as_slice() else {
+        return format!("shardId-{made_s:020}-00000000");
+    };
+    format!("shardId-{made_s:020}-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 /// Where a table's present stream begins. Its label is the time of its making; records of an
