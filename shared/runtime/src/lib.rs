@@ -8,6 +8,8 @@
 //! | [`stream`] | DynamoDB Streams batches with a checkpoint at the first failure |
 //! | [`dead_letter`] | a message set aside with its reason |
 //! | [`publish`] | SNS `PublishBatch` with each entry's answer checked |
+//! | [`table`] | items of views and contacts: keys, pages, conditional writes |
+//! | `http` (feature) | problem details, JSON bodies and requests of an HTTP API |
 //! | [`bulk`] | strongly consistent reads of many items in one call |
 //! | [`backoff`] | full jitter |
 //! | [`failure`] | the one shape of a handler's error: retry, hold, or dead-letter |
