@@ -6,7 +6,7 @@ use crate::dev::{say, state_of};
 use crate::error::CliError;
 use crate::ports::{Port, listen, url_of};
 use crate::signals::StopSignals;
-use crate::system::open_engine;
+use crate::state::open_engine;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///

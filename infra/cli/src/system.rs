@@ -9,19 +9,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use axum::serve::ListenerExt;
-use callboard_engine::{Engine, EngineConfig, State};
+use callboard_engine::Engine;
 use callboard_host::{Host, HostConfig, Registry, Resource};
-use callboard_mailbox::{Mailbox, Store};
+use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::env_file::{EnvFile, variable_name};
 use crate::error::CliError;
-use crate::link_keys;
 use crate::ports::{Port, address_of, listen, url_of};
+use crate::servers::{self, Servers};
+use crate::state::{self, REGION};
+
+pub use crate::state::StateDirectory;
 
 /// The template that is compiled in, so that the binary works from anywhere.
 pub const TEMPLATE: &str = include_str!("../../template.yaml");
@@ -32,29 +33,11 @@ pub const TEMPLATE_NAME: &str = "infra/template.yaml";
 /// Prefix of the physical names of tables, queues and topics.
 const NAMES_PREFIX: &str = "callboard-";
 
-/// Name of the file in the state directory that says how far streams were read.
-const CHECKPOINTS_FILE: &str = "stream-checkpoints.json";
-
-/// Name of the mailbox's file in the state directory.
-const MAILBOX_FILE: &str = "mailbox.sqlite";
-
-/// Region and account of everything here, as the engine has them by default.
-const REGION: &str = "us-east-1";
-
 /// Dummy credentials: the engine checks no signature, but SDKs insist on signing.
 const DUMMY_CREDENTIAL: &str = "callboard";
 
 /// How long servers may take to end after they were told to.
 const SERVERS_END: Duration = Duration::from_secs(3);
-
-/// Where everything is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateDirectory {
-    /// In memory; gone with the process.
-    Ephemeral,
-    /// In this directory, made if missing.
-    At(PathBuf),
-}
 
 /// What a system is started with.
 pub struct Options {
@@ -124,8 +107,6 @@ pub struct System {
     stop: watch::Sender<bool>,
 }
 
-type Servers = JoinSet<(&'static str, io::Result<()>)>;
-
 /// The listeners, bound before anything is started, so that a port in use is found
 /// before any state is touched.
 struct Listeners {
@@ -145,18 +126,18 @@ impl System {
         let listeners = Listeners::bind(&options).await?;
         let addresses = listeners.addresses()?;
         // The engine's lock on the directory comes first: what follows is ours alone.
-        let engine = open_engine(&options.state).await?;
+        let engine = state::open_engine(&options.state).await?;
         if let Some(path) = &options.env_file {
             remove(path)?;
         }
         engine.set_public_url(addresses.engine.clone());
-        let mailbox = open_mailbox(&options.state).await?;
+        let mailbox = state::open_mailbox(&options.state).await?;
         let stack = load_template(&options, &addresses)?;
         let (stop_api, api_stopped) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
-        let mut servers = JoinSet::new();
-        serve_engine(&mut servers, &engine, listeners.engine, stopped.clone());
-        serve_mailbox(
+        let mut servers = Servers::new();
+        servers::serve_engine(&mut servers, &engine, listeners.engine, stopped.clone());
+        servers::serve_mailbox(
             &mut servers,
             &mailbox,
             listeners.mailbox,
@@ -165,7 +146,7 @@ impl System {
         );
         let sdk = engine.sdk_config();
         let host = start_host(stack, &sdk, &options).await?;
-        serve_api(&mut servers, host.router(), listeners.api, api_stopped);
+        servers::serve_api(&mut servers, host.router(), listeners.api, api_stopped);
         let env = environment(&addresses, &host);
         if let Some(path) = &options.env_file {
             env.write(path)?;
@@ -257,41 +238,6 @@ impl Listeners {
     }
 }
 
-/// Opens the engine's state, as `dev` and `engine` both do.
-///
-/// # Errors
-/// [`CliError::Engine`] says whether the directory is unwritable, in use or damaged.
-pub async fn open_engine(state: &StateDirectory) -> Result<Engine, CliError> {
-    let state = match state {
-        StateDirectory::Ephemeral => State::Ephemeral,
-        StateDirectory::At(directory) => {
-            make_private(directory)?;
-            State::Directory(directory.clone())
-        }
-    };
-    Ok(Engine::open(EngineConfig {
-        state,
-        region: REGION.to_owned(),
-        ..EngineConfig::default()
-    })
-    .await?)
-}
-
-/// The state holds addresses and mails of people: for its owner alone. A directory
-/// that was there before keeps the rights its owner gave it.
-fn make_private(directory: &Path) -> Result<(), CliError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(directory)
-        .map_err(|source| CliError::Unwritable {
-            path: directory.to_owned(),
-            source,
-        })
-}
-
 /// Removes a file, if it is there.
 fn remove(path: &Path) -> Result<(), CliError> {
     match std::fs::remove_file(path) {
@@ -303,14 +249,6 @@ fn remove(path: &Path) -> Result<(), CliError> {
     }
 }
 
-async fn open_mailbox(state: &StateDirectory) -> Result<Mailbox, CliError> {
-    let store = match state {
-        StateDirectory::Ephemeral => Store::Memory,
-        StateDirectory::At(directory) => Store::File(directory.join(MAILBOX_FILE)),
-    };
-    Ok(Mailbox::open(store).await?)
-}
-
 /// Reads the template with what is known only here: where mails go, what links
 /// begin with, and the keys that sign them.
 fn load_template(options: &Options, addresses: &Addresses) -> Result<Stack, CliError> {
@@ -319,14 +257,10 @@ fn load_template(options: &Options, addresses: &Addresses) -> Result<Stack, CliE
         region: REGION.to_owned(),
         ..Parameters::default()
     };
-    let keys = match &options.state {
-        StateDirectory::Ephemeral => link_keys::generate(),
-        StateDirectory::At(directory) => link_keys::of_directory(directory)?,
-    };
     let ours = [
         ("MailTransport", format!("smtp://{}", addresses.smtp)),
         ("PublicUrl", addresses.api.clone()),
-        ("LinkKeys", keys),
+        ("LinkKeys", state::link_keys_of(&options.state)?),
     ];
     for (parameter, value) in ours {
         // A template of another make need not know our parameters.
@@ -347,72 +281,12 @@ fn declares(template: &str, parameter: &str) -> bool {
 }
 
 async fn start_host(stack: Stack, sdk: &SdkConfig, options: &Options) -> Result<Host, CliError> {
-    let checkpoints = match &options.state {
-        StateDirectory::Ephemeral => None,
-        StateDirectory::At(directory) => Some(directory.join(CHECKPOINTS_FILE)),
-    };
     let config = HostConfig {
         names_prefix: NAMES_PREFIX.to_owned(),
-        checkpoints,
+        checkpoints: state::checkpoints_of(&options.state),
         ..HostConfig::new(stack, sdk.clone(), options.registry.clone())
     };
     Ok(Host::start(config).await?)
-}
-
-/// Ends when the system is told to stop, or is dropped.
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the system was dropped, which is a stop as well.
-    let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-fn serve_engine(
-    servers: &mut Servers,
-    engine: &Engine,
-    listener: TcpListener,
-    stopped: watch::Receiver<bool>,
-) {
-    let engine = engine.clone();
-    servers.spawn(async move {
-        let outcome = engine.serve(listener, until(stopped)).await;
-        ("the AWS engine", outcome)
-    });
-}
-
-fn serve_mailbox(
-    servers: &mut Servers,
-    mailbox: &Mailbox,
-    http: TcpListener,
-    smtp: TcpListener,
-    stopped: watch::Receiver<bool>,
-) {
-    let (reader, post) = (mailbox.clone(), mailbox.clone());
-    let stop_http = until(stopped.clone());
-    servers.spawn(async move { ("the mailbox", reader.serve_http(http, stop_http).await) });
-    servers.spawn(async move {
-        (
-            "the mailbox's SMTP",
-            post.serve_smtp(smtp, until(stopped)).await,
-        )
-    });
-}
-
-fn serve_api(
-    servers: &mut Servers,
-    router: axum::Router,
-    listener: TcpListener,
-    stopped: watch::Receiver<bool>,
-) {
-    let listener = listener.tap_io(|stream| {
-        // Small answers: Nagle would delay them. A stream that cannot be set fails
-        // on its first read, which tells more.
-        let _ = stream.set_nodelay(true);
-    });
-    servers.spawn(async move {
-        let outcome = axum::serve(listener, router)
-            .with_graceful_shutdown(until(stopped))
-            .await;
-        ("the HTTP API", outcome)
-    });
 }
 
 fn environment(addresses: &Addresses, host: &Host) -> EnvFile {
