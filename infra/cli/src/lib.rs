@@ -9,6 +9,7 @@
 //! system from outside, `dev` shows what its journal says.
 
 pub mod args;
+pub mod client;
 pub mod demo;
 pub mod dev;
 pub mod engine;
@@ -17,7 +18,9 @@ mod error;
 mod link_keys;
 mod live;
 pub mod ports;
+mod servers;
 mod signals;
+mod state;
 pub mod system;
 
 pub use error::CliError;

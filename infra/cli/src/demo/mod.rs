@@ -1,7 +1,6 @@
 //! `callboard demo`: one slot on its way from release to a booking, told step by
 //! step and checked step by step. It knows the system only from outside.
 
-mod http;
 mod narrator;
 mod order;
 mod poison;

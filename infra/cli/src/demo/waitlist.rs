@@ -84,12 +84,13 @@ impl<W: Write> Story<W> {
         Ok(self.narrator.fact("registered")?)
     }
 
-    /// They join in the reverse of their rank, to show that urgency decides.
+    /// They join in the order in which they will be asked: rank is urgency times waiting time, and
+    /// whoever came first and is most urgent stays ahead however little time has passed.
     async fn join(&mut self, people: &[Person], waitlist: &str) -> Step<()> {
         self.narrator.step(&format!(
-            "They join the waitlist {waitlist}, the least urgent first"
+            "They join the waitlist {waitlist}, the most urgent first"
         ))?;
-        for person in people.iter().rev() {
+        for person in people {
             let path = format!("/v1/waitlists/{waitlist}/entries");
             let body = json!({
                 "recipientId": person.recipient, "service": SERVICE, "urgency": person.urgency,

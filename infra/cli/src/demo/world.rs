@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::http::{Answer, Http, HttpFailure};
+use crate::client::{Answer, Http, HttpFailure};
 use crate::env_file::EnvFile;
 use crate::error::CliError;
 

@@ -1,5 +1,5 @@
-//! The few HTTP requests that the demo makes, as a program outside would: one
-//! request, one answer, JSON where there is any.
+//! The few HTTP requests that the demo, the bench and the tests make, as a program outside would:
+//! one request, one answer, JSON where there is any.
 
 use std::error::Error;
 use std::fmt;
@@ -22,21 +22,24 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// An HTTP client for plain `http://` addresses. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Http {
+pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// A whole answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// What went wrong on the way; an answer with an error status is no such thing.
 #[derive(Debug)]
-pub(crate) struct HttpFailure {
+pub struct HttpFailure {
     request: String,
     reason: String,
 }
@@ -47,20 +50,32 @@ impl fmt::Display for HttpFailure {
     }
 }
 
+impl Error for HttpFailure {}
+
 impl Answer {
     /// The body as JSON; `null` if it is none.
-    pub(crate) fn json(&self) -> Value {
+    #[must_use]
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
     /// A header's value, if it is there and printable.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
+impl Default for Http {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Http {
-    pub(crate) fn new() -> Self {
+    /// A client with connections of its own.
+    #[must_use]
+    pub fn new() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self {
@@ -68,11 +83,19 @@ impl Http {
         }
     }
 
-    pub(crate) async fn get(&self, url: &str) -> Result<Answer, HttpFailure> {
+    /// `GET url`.
+    ///
+    /// # Errors
+    /// [`HttpFailure`] when no answer came.
+    pub async fn get(&self, url: &str) -> Result<Answer, HttpFailure> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
 
-    pub(crate) async fn json(
+    /// A request with a JSON body.
+    ///
+    /// # Errors
+    /// [`HttpFailure`] when no answer came.
+    pub async fn json(
         &self,
         method: Method,
         url: &str,
@@ -85,7 +108,11 @@ impl Http {
             .await
     }
 
-    pub(crate) async fn form(&self, url: &str, body: &'static str) -> Result<Answer, HttpFailure> {
+    /// `POST url` as a form in a browser would send it.
+    ///
+    /// # Errors
+    /// [`HttpFailure`] when no answer came.
+    pub async fn form(&self, url: &str, body: &'static str) -> Result<Answer, HttpFailure> {
         let headers = [(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")];
         self.send(
             Method::POST,
