@@ -51,6 +51,7 @@ pub(crate) fn generate() -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
 mod tests {
     use super::*;
 

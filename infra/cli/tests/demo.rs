@@ -1,6 +1,11 @@
 //! The demo's story on systems in this process, and what may be done to a system
 //! while it is told.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
+
 use callboard_cli::demo;
 use callboard_cli::system::{Options, System};
 

@@ -1,6 +1,11 @@
 //! The mailbox as a sender meets it: `lettre` over TCP and over a pair of
 //! in-process pipes, and raw lines for what no library would send.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,5 +1,10 @@
 //! The mailbox as a reader meets it: the file over restarts, and the JSON.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 
