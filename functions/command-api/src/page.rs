@@ -46,7 +46,7 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
         escape(shown.service.as_deref().unwrap_or("Appointment")),
         shown
             .starts_at
-            .map_or_else(String::new, |start| time(start)),
+            .map_or_else(String::new, time),
     );
     match shown.state {
         "open" => document(
@@ -57,7 +57,7 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
                  <button name=\"answer\" value=\"decline\">No, thank you</button></form>",
                 shown
                     .expires_at
-                    .map_or_else(String::new, |until| time(until)),
+                    .map_or_else(String::new, time),
             ),
         ),
         "accepted" => document("The appointment is yours", &what),
