@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn a_loopback_server_needs_no_tls() {
-        let server = smtp("smtp://127.0.0.1:2525").ok().expect("a server");
+        let Ok(server) = smtp("smtp://127.0.0.1:2525") else {
+            panic!("refused");
+        };
         assert_eq!((server.host.as_str(), server.port), ("127.0.0.1", 2525));
         assert!(!server.tls && server.credentials.is_none());
         assert!(smtp("smtp://localhost").is_ok_and(|server| server.port == 25));
@@ -131,9 +133,9 @@ mod tests {
 
     #[test]
     fn credentials_are_decoded_and_come_in_pairs() {
-        let server = smtp("smtps://us%40er:p%3Aw@mail.example.com")
-            .ok()
-            .expect("a server");
+        let Ok(server) = smtp("smtps://us%40er:p%3Aw@mail.example.com") else {
+            panic!("refused");
+        };
         assert_eq!(server.credentials, Some(("us@er".into(), "p:w".into())));
         assert_eq!((server.port, server.tls), (465, true));
         assert_eq!(

@@ -189,7 +189,7 @@ async fn a_deferred_mail_is_tried_again_with_back_off_and_fails_on_the_last_try(
     let deliveries = world.drain(&world.function().await).await;
 
     assert_eq!(deliveries, 5);
-    let mut story = vec!["delivery-attempted", "attempt-failed"].repeat(4);
+    let mut story = ["delivery-attempted", "attempt-failed"].repeat(4);
     story.extend(["delivery-attempted", "delivery-failed"]);
     assert_eq!(world.story(&planned).await, story);
     assert!(

@@ -1,5 +1,7 @@
 //! `notification-planner` as Lambda calls it, on the embedded engine, under virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod meter;
 mod planning;
 mod samples;

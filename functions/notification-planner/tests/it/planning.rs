@@ -167,6 +167,25 @@ async fn an_envelope_that_does_not_say_where_it_stands_is_poison() {
     assert_eq!(world.size().await, 0);
 }
 
+/// A foreign event whose source, id, recipient and correlation are 64 bytes each.
+#[test]
+fn the_plan_of_a_foreign_event_with_long_ids_fits_into_one_write_unit() {
+    let long = "x".repeat(64);
+    let mut event = order(1, order_data(1, &long));
+    event.subject = Some(format!("event#{long}#{long}"));
+    event.correlationid = Some(long);
+    event.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    let catalogue = Catalogue::builtin().unwrap();
+    for definition in catalogue.for_event(&event.event_type) {
+        let commit = plan::commit(definition, &event, NOON).unwrap();
+        assert!(
+            commit.bytes() <= WRITE_UNIT_BYTES,
+            "{} bytes",
+            commit.bytes()
+        );
+    }
+}
+
 /// Ids as long as they may be, in the events that this tree's own definitions are for.
 #[test]
 fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {

@@ -1,5 +1,7 @@
 //! `outbox-relay` as Lambda calls it, on the embedded engine, under virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod failures;
 mod publishing;
 mod samples;
