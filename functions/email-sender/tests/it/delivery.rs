@@ -68,6 +68,34 @@ async fn an_offer_carries_a_link_that_command_api_will_honour() {
     assert!(keys.verify::<OfferLink>(token, expires).is_err());
 }
 
+/// The one test with a socket, and so on real time: settings to provider, as `main` builds it.
+#[tokio::test]
+async fn a_function_built_from_settings_alone_sends_over_a_socket() {
+    let mut world = World::open().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mailbox = world.mailbox.clone();
+    let server = tokio::spawn(async move {
+        let never = std::future::pending::<()>();
+        mailbox.serve_smtp(listener, never).await
+    });
+    let transport = format!("smtp://127.0.0.1:{port}");
+    world.vars.insert("MAIL_TRANSPORT".to_owned(), transport);
+    let function = email_sender::build(&world.vars, &world.sdk).await.unwrap();
+    let mut planned = Vec::new();
+    for number in 0..10 {
+        world
+            .register(&format!("usr-{number}"), "anna@example.com", &[])
+            .await;
+        planned.push(world.order(number, &format!("usr-{number}")).await);
+    }
+    let answer = invoke(&function, batch(&planned), world.now()).await;
+
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    assert_eq!(world.mails().await.len(), 10);
+    server.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn duplicate_delivery_sends_once() {
     let world = World::open().await;
