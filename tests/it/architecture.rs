@@ -24,13 +24,24 @@ const FUNCTIONS: [&str; 8] = [
 const MAIN_LINES_MAX: usize = 40;
 
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let shared = ["callboard-contracts", "callboard-domain", "callboard-runtime"];
+    let shared = [
+        "callboard-contracts",
+        "callboard-domain",
+        "callboard-runtime",
+    ];
     let mut allowed = BTreeMap::from([
         (FEATURES, vec![]),
         ("callboard-contracts", vec![]),
         ("callboard-domain", vec!["callboard-contracts"]),
         ("callboard-runtime", vec!["callboard-contracts"]),
-        ("callboard-testkit", vec!["callboard-contracts", "callboard-runtime", "callboard-engine"]),
+        (
+            "callboard-testkit",
+            vec![
+                "callboard-contracts",
+                "callboard-runtime",
+                "callboard-engine",
+            ],
+        ),
         ("callboard-template", vec![]),
         ("callboard-engine", vec![]),
         ("callboard-mailbox", vec![]),
@@ -42,22 +53,41 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     host.extend(FUNCTIONS);
     allowed.insert("callboard-host", host);
     let mut cli = shared.to_vec();
-    cli.extend(["callboard-testkit", "callboard-template", "callboard-engine", "callboard-host", "callboard-mailbox"]);
+    cli.extend([
+        "callboard-testkit",
+        "callboard-template",
+        "callboard-engine",
+        "callboard-host",
+        "callboard-mailbox",
+    ]);
     allowed.insert("callboard-cli", cli);
     allowed
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .to_path_buf()
 }
 
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     metadata["packages"].as_array().expect("packages").clone()
 }
@@ -65,7 +95,12 @@ fn packages() -> Vec<Value> {
 fn dependencies(package: &Value) -> Vec<(&str, bool)> {
     let all = package["dependencies"].as_array().expect("dependencies");
     all.iter()
-        .map(|dependency| (dependency["name"].as_str().expect("a name"), dependency["kind"] == "dev"))
+        .map(|dependency| {
+            (
+                dependency["name"].as_str().expect("a name"),
+                dependency["kind"] == "dev",
+            )
+        })
         .collect()
 }
 
@@ -73,22 +108,33 @@ fn dependencies(package: &Value) -> Vec<(&str, bool)> {
 fn dependencies_between_rooms_point_down_only() {
     let allowed = allowed();
     let packages = packages();
-    let ours: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let ours: Vec<&str> = packages
+        .iter()
+        .filter_map(|package| package["name"].as_str())
+        .collect();
     let mut wrong = Vec::new();
     for package in &packages {
         let name = package["name"].as_str().expect("a name");
         if name == "callboard-tests" {
             continue;
         }
-        let may = allowed.get(name).unwrap_or_else(|| panic!("say in this test what {name} may depend on"));
+        let may = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("say in this test what {name} may depend on"));
         for (dependency, dev) in dependencies(package) {
-            let fine = dev || dependency == FEATURES || !ours.contains(&dependency) || may.contains(&dependency);
+            let fine = dev
+                || dependency == FEATURES
+                || !ours.contains(&dependency)
+                || may.contains(&dependency);
             if !fine {
                 wrong.push(format!("{name} -> {dependency}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "arrows that point up or across: {wrong:?}");
+    assert!(
+        wrong.is_empty(),
+        "arrows that point up or across: {wrong:?}"
+    );
 }
 
 #[test]
@@ -128,21 +174,36 @@ fn a_functions_main_is_wiring() {
         let path = root().join("functions").join(function).join("src/main.rs");
         let text = std::fs::read_to_string(&path).expect("a main.rs");
         let lines = text.lines().count();
-        assert!(lines <= MAIN_LINES_MAX, "{} has {lines} lines", path.display());
+        assert!(
+            lines <= MAIN_LINES_MAX,
+            "{} has {lines} lines",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn the_domain_reads_no_clock() {
-    let mut files = vec![root().join("shared/domain/src"), root().join("shared/contracts/src")];
+    let mut files = vec![
+        root().join("shared/domain/src"),
+        root().join("shared/contracts/src"),
+    ];
     while let Some(path) = files.pop() {
         if path.is_dir() {
-            files.extend(std::fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+            files.extend(
+                std::fs::read_dir(&path)
+                    .expect("a folder")
+                    .map(|entry| entry.expect("an entry").path()),
+            );
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("a file");
         for forbidden in ["SystemTime", "Instant::now", "Timestamp::now", "Zoned::now"] {
-            assert!(!text.contains(forbidden), "{} reads a clock: {forbidden}", path.display());
+            assert!(
+                !text.contains(forbidden),
+                "{} reads a clock: {forbidden}",
+                path.display()
+            );
         }
     }
 }

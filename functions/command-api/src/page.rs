@@ -44,9 +44,7 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
     let what = format!(
         "<p><strong>{}</strong><br>{}</p>",
         escape(shown.service.as_deref().unwrap_or("Appointment")),
-        shown
-            .starts_at
-            .map_or_else(String::new, time),
+        shown.starts_at.map_or_else(String::new, time),
     );
     match shown.state {
         "open" => document(
@@ -55,9 +53,7 @@ pub(crate) fn of_offer(shown: &Shown) -> String {
                 "{what}<p>It is held for you until {}.</p><form method=\"post\">\
                  <button name=\"answer\" value=\"accept\">Yes, I take it</button>\
                  <button name=\"answer\" value=\"decline\">No, thank you</button></form>",
-                shown
-                    .expires_at
-                    .map_or_else(String::new, time),
+                shown.expires_at.map_or_else(String::new, time),
             ),
         ),
         "accepted" => document("The appointment is yours", &what),

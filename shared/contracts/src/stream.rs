@@ -55,7 +55,10 @@ impl StreamId {
     /// hashed: it may be long, and it may hold anything.
     #[must_use]
     pub fn command(route: &str, key: &str) -> Self {
-        Self(format!("command#{}", derived_uuid(&["command", route, key]).simple()))
+        Self(format!(
+            "command#{}",
+            derived_uuid(&["command", route, key]).simple()
+        ))
     }
 
     /// What stands before the first `#`: `slot`, `entry`, …

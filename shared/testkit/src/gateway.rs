@@ -119,13 +119,25 @@ impl Request {
 /// As [`Request::send`].
 pub async fn answer_of(function: &Service, event: Value) -> Answer {
     let invocation = LambdaEvent::new(event, Context::default());
-    let answer = function.clone().oneshot(invocation).await.expect("the function answers");
+    let answer = function
+        .clone()
+        .oneshot(invocation)
+        .await
+        .expect("the function answers");
     let headers = answer["headers"].as_object().cloned().unwrap_or_default();
     Answer {
-        status: answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status"),
+        status: answer["statusCode"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok())
+            .expect("a status"),
         headers: headers
             .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str().unwrap_or_default().to_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_ascii_lowercase(),
+                    value.as_str().unwrap_or_default().to_owned(),
+                )
+            })
             .collect(),
         text: answer["body"].as_str().unwrap_or_default().to_owned(),
     }
@@ -148,7 +160,13 @@ impl Answer {
     /// The pointers that a problem names.
     #[must_use]
     pub fn pointers(&self) -> Vec<String> {
-        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().filter_map(|error| error["pointer"].as_str().map(str::to_owned)).collect()
+        let errors = self.json()["errors"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        errors
+            .iter()
+            .filter_map(|error| error["pointer"].as_str().map(str::to_owned))
+            .collect()
     }
 }

@@ -16,11 +16,13 @@ pub mod build;
 pub mod deliver;
 pub mod faults;
 pub mod gateway;
+pub mod interleave;
 pub mod time;
 pub mod world;
 
 pub use build::{Message, cause, envelope, sqs_event, stream_event, stream_id};
 pub use deliver::twice_and_shuffled;
 pub use faults::{Costs, Fault, Faults, Gate};
+pub use interleave::interleaved;
 pub use time::{eventually, virtual_runtime};
 pub use world::{QueuePair, World};

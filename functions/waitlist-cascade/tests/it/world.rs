@@ -22,10 +22,6 @@ use tower::ServiceExt;
 use waitlist_cascade::advance::Deps;
 use waitlist_cascade::look_up::Views;
 
-use crate::world::interleave::interleaved;
-
-mod interleave;
-
 /// When every story begins.
 pub const START: &str = "2026-03-02T09:00:00.000Z";
 /// When `slot-0900` is released, as the samples have it.
@@ -101,7 +97,7 @@ impl World {
         let base = u64::try_from(time(START).as_millis()).expect("after 1970");
         let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
         let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
-        let sdk = interleaved(kit.sdk());
+        let sdk = callboard_testkit::interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
         let sqs = aws_sdk_sqs::Client::new(&sdk);
         let queues = kit.queue("waitlist-cascade.fifo").await;

@@ -20,10 +20,6 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use waitlist_projector::projection::Deps;
 
-use crate::world::interleave::interleaved;
-
-mod interleave;
-
 /// When every story begins.
 pub const START: &str = "2026-03-02T10:00:00.000Z";
 
@@ -152,7 +148,7 @@ impl World {
         let base = u64::try_from(time(START).as_millis()).expect("after 1970");
         let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
         let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
-        let sdk = interleaved(kit.sdk());
+        let sdk = callboard_testkit::interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
         let sqs = aws_sdk_sqs::Client::new(&sdk);
         let queues = kit.queue("waitlist-projector").await;

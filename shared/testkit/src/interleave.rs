@@ -13,6 +13,10 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 struct Interleaved<T>(T);
 
 /// `sdk` with such a client.
+///
+/// # Panics
+/// When `sdk` names no HTTP client.
+#[must_use]
 pub fn interleaved(sdk: &SdkConfig) -> SdkConfig {
     let inner = sdk.http_client().expect("a client");
     let client = SharedHttpClient::new(Interleaved(inner));
