@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a step of the demo failed, or a running system stopped by itself
+  1  a step of the demo or bench failed, or a running system stopped by itself
   2  the command line was not understood
   3  a port is in use or may not be used
   4  the state directory cannot be written, or is in use by another process
@@ -50,6 +50,12 @@ pub enum Command {
     /// uses only HTTP, the mailbox's JSON and the AWS wire protocol, as you would.
     #[command(after_help = EXIT_CODES)]
     Demo(DemoArgs),
+
+    /// Measures latency, throughput, what AWS would be asked for, and what an idle `dev` takes
+    ///
+    /// Everything runs in memory on ports of its own. Best on a quiet machine.
+    #[command(after_help = EXIT_CODES)]
+    Bench(BenchArgs),
 
     /// Runs the AWS engine alone: DynamoDB with Streams, SQS and SNS on one port
     ///
@@ -93,7 +99,7 @@ pub struct DevArgs {
     #[command(flatten)]
     pub state: StateArgs,
 
-    /// Where to write the addresses and names [default: <state>/env]
+    /// Where to write the addresses and names (default: `env` in the state directory)
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
 
@@ -116,6 +122,35 @@ pub struct DemoArgs {
     /// Play on the running system whose `dev` wrote this file
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Print JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+
+    /// Orders posted under load; each is four journal events
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = positive)]
+    pub events: usize,
+
+    /// Commits in the journal before each measurement, as a list
+    #[arg(
+        long,
+        value_name = "N,N",
+        value_delimiter = ',',
+        default_values_t = [1_000, 100_000]
+    )]
+    pub journal_sizes: Vec<usize>,
+}
+
+/// A rate needs something to count.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number above zero".to_owned()),
+    }
 }
 
 /// Options of `engine`.
