@@ -78,6 +78,9 @@ pub enum CliError {
     /// A part of a running system ended without being asked to.
     #[error("{0} ended by itself; see the messages above")]
     Ended(&'static str),
+    /// The bench could not measure what it should.
+    #[error("the bench could not go on: {0}")]
+    Bench(String),
     /// A step of the demo did not come out as it should.
     #[error("the demo failed at \"{step}\": {reason}")]
     Demo {
@@ -92,7 +95,7 @@ impl CliError {
     /// The process's exit code; the list is in `callboard --help`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Demo { .. } | Self::Ended(_) => 1,
+            Self::Demo { .. } | Self::Bench(_) | Self::Ended(_) => 1,
             Self::EnvFile { .. } | Self::Unreadable { .. } => 2,
             Self::Port { .. } => 3,
             Self::Unwritable { .. } => 4,

@@ -3,12 +3,13 @@
 //!
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
-//! * [`dev`], [`demo`] and [`engine`] are the commands; [`args`] is what may be typed.
+//! * [`dev`], [`demo`], [`bench`] and [`engine`] are the commands; [`args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
 
 pub mod args;
+pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod dev;
@@ -35,6 +36,7 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Dev(args) => dev::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Engine(args) => engine::run(args).await,
     }
 }

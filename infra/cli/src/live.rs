@@ -45,7 +45,7 @@ pub(crate) async fn show(sdk: &SdkConfig, stream_arn: &str, mut out: impl Write)
 
 /// The shard without an end; the engine has one, AWS may have several, of which a
 /// live view shows one.
-async fn newest_shard(client: &Client, stream_arn: &str) -> Option<String> {
+pub(crate) async fn newest_shard(client: &Client, stream_arn: &str) -> Option<String> {
     let described = client.describe_stream().stream_arn(stream_arn).send().await;
     let description = described.ok()?.stream_description?;
     let shards = description.shards.unwrap_or_default();
@@ -95,22 +95,22 @@ async fn follow(
 
 /// The events of one record; none for what is no commit (a removal by TTL, say).
 fn lines_of(record: &Record) -> Vec<String> {
-    let image = record.dynamodb().and_then(|change| change.new_image());
-    let Some(image) = image else {
-        return Vec::new();
-    };
+    let commit = commit_of(record);
+    let lines = commit.iter().flat_map(|commit| {
+        let events = commit.events.iter();
+        events.map(|event| line(commit, &event.event_type))
+    });
+    lines.collect()
+}
+
+/// The commit in a record, if it is one.
+pub(crate) fn commit_of(record: &Record) -> Option<Committed> {
+    let image = record.dynamodb()?.new_image()?;
     let typed: Map<String, Value> = image
         .iter()
         .filter_map(|(name, value)| Some((name.clone(), typed_json(value)?)))
         .collect();
-    match Committed::from_stream_image(&Value::Object(typed)) {
-        Ok(commit) => commit
-            .events
-            .iter()
-            .map(|event| line(&commit, &event.event_type))
-            .collect(),
-        Err(_) => Vec::new(),
-    }
+    Committed::from_stream_image(&Value::Object(typed)).ok()
 }
 
 /// A commit is made of texts and numbers only.

@@ -43,6 +43,22 @@ impl Registry {
         Registry(self.0.into_iter().map(wrap).collect())
     }
 
+    /// Changes the SDK configuration that each function in here now is built with: `change`
+    /// gets the binary's name. For counts and faults by function.
+    #[must_use]
+    pub fn with_sdk<C>(self, change: C) -> Self
+    where
+        C: Fn(&str, &SdkConfig) -> SdkConfig + Send + Sync + 'static,
+    {
+        let change = Arc::new(change);
+        let wrap = |(binary, build): (String, Build)| {
+            let (change, name) = (change.clone(), binary.clone());
+            let changed: Build = Arc::new(move |vars, sdk| build(vars, change(&name, &sdk)));
+            (binary, changed)
+        };
+        Registry(self.0.into_iter().map(wrap).collect())
+    }
+
     /// Adds a function, or takes another build for a name that is there already. Tests
     /// use that to put a faulty function in a good one's place.
     ///
