@@ -15,10 +15,7 @@ use uuid::Uuid;
 
 mod decide;
 
-pub use decide::{
-    NewAttempt, Refusal, attempt, cancel, drop_with, fail, fail_transient, is_stale, plan, succeed,
-    take_over, unknown,
-};
+pub use decide::{Refusal, cancel, is_stale, plan};
 
 /// What was caused longer ago than this is dropped as stale, not sent. It must stay below
 /// [`KEPT_FOR`]: no replay may send again what retention has forgotten.

@@ -1,18 +1,23 @@
-//! Decisions on a notification: the lease's fence above all (I7, I13).
+//! A notification: what is decided on it, and what its events fold to, the fence of the lease
+//! above all (I7, I13).
 
 use callboard_contracts::notification::{
-    CauseRef, Channel, DropReason, NotificationEvent, NotificationPlanned, UnknownPolicy,
+    AttemptFailed, CauseRef, Channel, DeliveryAttempted, DeliveryFailed, DeliverySucceeded,
+    DropReason, LateOutcome, NotificationCancelled, NotificationDropped, NotificationEvent,
+    NotificationPlanned, OutcomeUnknown, UnknownPolicy,
 };
-use callboard_contracts::{Attempts as _, NotificationId, RecipientId, StreamId, Timestamp};
+use callboard_contracts::{
+    AttemptView, Attempts as _, NotificationId, RecipientId, StreamId, Timestamp,
+};
 use callboard_domain::notifications::notification::{
-    AttemptKey, NewAttempt, Notification, NotificationStatus, Refusal, STALE_AFTER, attempt,
-    cancel, drop_with, fail, fail_transient, plan, succeed, take_over, unknown,
+    AttemptKey, Notification, NotificationStatus, Refusal, STALE_AFTER, Settled, cancel, plan,
 };
 use uuid::Uuid;
 
 use crate::given::*;
 
-const KEY: AttemptKey = AttemptKey::first(Channel::Email);
+const CHANNEL: Channel = Channel::Email;
+const KEY: AttemptKey = AttemptKey::first(CHANNEL);
 const ONE: Uuid = Uuid::from_u128(1);
 const TWO: Uuid = Uuid::from_u128(2);
 
@@ -22,7 +27,7 @@ fn planned_event() -> NotificationPlanned {
         notification_id: NotificationId::derived("evt-001", &recipient_id, "order-confirmation"),
         definition: "order-confirmation".to_owned(),
         recipient_id,
-        channel: Channel::Email,
+        channel: CHANNEL,
         cause: CauseRef {
             stream: StreamId::event("orders", "evt-001"),
             commit: 1,
@@ -32,42 +37,107 @@ fn planned_event() -> NotificationPlanned {
     }
 }
 
-fn planned() -> Notification {
-    let events = plan(&Notification::default(), planned_event(), NOON, NOON).expect("a plan");
-    fold(Notification::default(), &events, NOON)
-}
-
-fn new_attempt(attempt_id: Uuid, now: Timestamp) -> NewAttempt {
-    NewAttempt {
-        key: KEY,
+fn attempted_on(step: u32, attempt_id: Uuid, now: Timestamp) -> NotificationEvent {
+    DeliveryAttempted {
         attempt_id,
+        channel: CHANNEL,
+        step,
         owner: "request-1".to_owned(),
         lease_until: now.plus(seconds(15)),
     }
+    .into()
+}
+
+fn attempted(attempt_id: Uuid, now: Timestamp) -> NotificationEvent {
+    attempted_on(0, attempt_id, now)
+}
+
+fn succeeded(attempt_id: Uuid) -> NotificationEvent {
+    DeliverySucceeded {
+        attempt_id,
+        channel: CHANNEL,
+        step: 0,
+        provider: "smtp".to_owned(),
+    }
+    .into()
+}
+
+fn failed(attempt_id: Uuid) -> NotificationEvent {
+    DeliveryFailed {
+        attempt_id,
+        channel: CHANNEL,
+        step: 0,
+        code: "smtp-550".to_owned(),
+    }
+    .into()
+}
+
+fn failed_for_now(attempt_id: Uuid) -> NotificationEvent {
+    AttemptFailed {
+        attempt_id,
+        channel: CHANNEL,
+        step: 0,
+        code: "smtp-451".to_owned(),
+    }
+    .into()
+}
+
+fn unknown(attempt_id: Uuid, policy: UnknownPolicy) -> NotificationEvent {
+    OutcomeUnknown {
+        attempt_id,
+        channel: CHANNEL,
+        step: 0,
+        policy,
+    }
+    .into()
+}
+
+fn late(attempt_id: Uuid, outcome: &str) -> NotificationEvent {
+    LateOutcome {
+        attempt_id,
+        channel: CHANNEL,
+        step: 0,
+        outcome: outcome.to_owned(),
+    }
+    .into()
+}
+
+fn dropped(reason: DropReason) -> NotificationEvent {
+    NotificationDropped { reason }.into()
+}
+
+fn cancelled() -> NotificationEvent {
+    NotificationCancelled {
+        reason: "order-cancelled".to_owned(),
+    }
+    .into()
+}
+
+fn planned() -> Notification {
+    then(&Notification::default(), &[planned_event().into()])
 }
 
 /// Planned, and attempted at noon by `ONE`.
 fn attempting() -> Notification {
-    let events = attempt(&planned(), &new_attempt(ONE, NOON), NOON).expect("an attempt");
-    fold(planned(), &events, NOON)
+    then(&planned(), &[attempted(ONE, NOON)])
 }
 
 /// The lease of `ONE` ended, and `TWO` took over.
 fn taken_over() -> Notification {
     let later = NOON.plus(seconds(15));
-    let events = take_over(
-        &attempting(),
-        UnknownPolicy::Resend,
-        &new_attempt(TWO, later),
-        later,
-    )
-    .expect("a takeover");
-    assert_eq!(names(&events), ["outcome-unknown", "delivery-attempted"]);
+    let events = [unknown(ONE, UnknownPolicy::Resend), attempted(TWO, later)];
     fold(attempting(), &events, later)
 }
 
-fn then(state: Notification, events: Result<Vec<NotificationEvent>, Refusal>) -> Notification {
-    fold(state, &events.expect("a decision"), NOON)
+/// The state after `events`.
+fn then(state: &Notification, events: &[NotificationEvent]) -> Notification {
+    fold(state.clone(), events, NOON)
+}
+
+/// Which attempt is the latest, and how it ended.
+fn latest(state: &Notification) -> Option<(Uuid, Option<Settled>)> {
+    let attempt = state.attempt(KEY)?;
+    Some((attempt.attempt_id, attempt.settled))
 }
 
 #[test]
@@ -106,35 +176,27 @@ fn the_fold_tells_the_lease_its_latest_attempt() {
 }
 
 #[test]
-fn a_live_lease_keeps_others_out_and_an_ended_one_must_be_explained_first() {
-    let state = attempting();
-    let end = NOON.plus(seconds(15));
-    assert_eq!(
-        attempt(&state, &new_attempt(TWO, NOON), NOON),
-        Err(Refusal::Leased { until: end })
-    );
-    assert_eq!(
-        take_over(&state, UnknownPolicy::Resend, &new_attempt(TWO, NOON), NOON),
-        Err(Refusal::Leased { until: end })
-    );
-    assert_eq!(
-        attempt(&state, &new_attempt(TWO, end), end),
-        Err(Refusal::OutcomeMissing { attempt_id: ONE })
-    );
+fn each_step_has_an_attempt_of_its_own() {
+    let second = AttemptKey {
+        channel: CHANNEL,
+        step: 1,
+    };
+    let state = then(&attempting(), &[attempted_on(1, TWO, NOON)]);
+    let id = |view: AttemptView| (view.attempt_id, view.settled);
+    assert_eq!(state.latest_attempt(&KEY).map(id), Some((ONE, false)));
+    assert_eq!(state.latest_attempt(&second).map(id), Some((TWO, false)));
+
+    let settled = then(&state, &[failed_for_now(ONE)]);
+    assert_eq!(settled.latest_attempt(&KEY).map(id), Some((ONE, true)));
+    assert_eq!(settled.latest_attempt(&second).map(id), Some((TWO, false)));
 }
 
 #[test]
-fn a_success_ends_the_notification_and_its_repetition_is_recognised() {
-    let state = then(attempting(), succeed(&attempting(), KEY, ONE, "smtp"));
+fn a_success_ends_the_notification() {
+    let state = then(&attempting(), &[succeeded(ONE)]);
     assert_eq!(state.status, NotificationStatus::Delivered);
-    assert_eq!(
-        succeed(&state, KEY, ONE, "smtp"),
-        Err(Refusal::AlreadySettled { attempt_id: ONE })
-    );
-    assert_eq!(
-        attempt(&state, &new_attempt(TWO, NOON), NOON),
-        Err(Refusal::Ended(NotificationStatus::Delivered))
-    );
+    assert!(state.status.is_final());
+    assert_eq!(latest(&state), Some((ONE, Some(Settled::Outcome))));
     assert_eq!(
         cancel(&state, "order-cancelled"),
         Err(Refusal::Ended(NotificationStatus::Delivered))
@@ -143,175 +205,117 @@ fn a_success_ends_the_notification_and_its_repetition_is_recognised() {
 
 #[test]
 fn a_certain_failure_may_be_followed_by_another_attempt_and_a_permanent_one_not() {
-    let state = then(
-        attempting(),
-        fail_transient(&attempting(), KEY, ONE, "smtp-451"),
-    );
+    let state = then(&attempting(), &[failed_for_now(ONE)]);
     assert_eq!(state.status, NotificationStatus::Planned);
-    let again = then(
-        state.clone(),
-        attempt(&state, &new_attempt(TWO, NOON), NOON),
-    );
+    assert_eq!(latest(&state), Some((ONE, Some(Settled::Outcome))));
+    let again = then(&state, &[attempted(TWO, NOON)]);
+    assert_eq!(again.status, NotificationStatus::Attempting);
     assert_eq!(again.attempt(KEY).map(|attempt| attempt.count), Some(2));
-    let state = then(again.clone(), fail(&again, KEY, TWO, "smtp-550"));
+    let state = then(&again, &[failed(TWO)]);
     assert_eq!(state.status, NotificationStatus::Failed);
-    assert_eq!(
-        attempt(&state, &new_attempt(ONE, NOON), NOON),
-        Err(Refusal::Ended(NotificationStatus::Failed))
-    );
+    assert!(state.status.is_final());
 }
 
 #[test]
 fn the_outcome_of_an_attempt_that_was_taken_over_is_late_and_changes_nothing() {
     let state = taken_over();
-    for late in [
-        succeed(&state, KEY, ONE, "smtp"),
-        fail(&state, KEY, ONE, "smtp-550"),
-        fail_transient(&state, KEY, ONE, "smtp-451"),
-        drop_with(&state, Some((KEY, ONE)), DropReason::OptedOut),
-    ] {
-        let events = late.expect("recorded");
-        assert_eq!(names(&events), ["late-outcome"]);
-        assert_eq!(fold(state.clone(), &events, NOON), state);
+    for outcome in ["succeeded", "smtp-550", "smtp-451", "dropped"] {
+        assert_eq!(then(&state, &[late(ONE, outcome)]), state);
     }
-    let delivered = then(state.clone(), succeed(&state, KEY, TWO, "smtp"));
+    let delivered = then(&state, &[succeeded(TWO)]);
     assert_eq!(delivered.status, NotificationStatus::Delivered);
-    let events = succeed(&delivered, KEY, ONE, "smtp").expect("recorded");
-    assert_eq!(names(&events), ["late-outcome"], "also after the end");
+    let after = then(&delivered, &[late(ONE, "succeeded")]);
+    assert_eq!(after, delivered, "also after the end");
 }
 
 #[test]
-fn an_attempt_whose_outcome_was_declared_unknown_is_late_without_any_newer_one() {
-    let end = NOON.plus(seconds(15));
-    let state = then(
-        attempting(),
-        unknown(&attempting(), KEY, UnknownPolicy::Park, end),
-    );
-    assert_eq!(state.status, NotificationStatus::Unknown);
-    let events = succeed(&state, KEY, ONE, "smtp").expect("recorded");
-    assert_eq!(names(&events), ["late-outcome"]);
-    assert_eq!(
-        fold(state.clone(), &events, end).status,
-        NotificationStatus::Unknown
-    );
-    assert_eq!(
-        attempt(&state, &new_attempt(TWO, end), end),
-        Err(Refusal::Ended(NotificationStatus::Unknown))
-    );
+fn a_takeover_is_the_attempt_that_counts_and_the_second_one() {
+    let state = taken_over();
+    assert_eq!(state.status, NotificationStatus::Attempting);
+    assert_eq!(latest(&state), Some((TWO, None)));
+    assert_eq!(state.attempt(KEY).map(|attempt| attempt.count), Some(2));
+    assert_eq!(state.attempts.len(), 1);
 }
 
 #[test]
-fn an_unknown_outcome_is_declared_only_after_the_lease_and_only_without_outcome() {
-    let end = NOON.plus(seconds(15));
-    let policy = UnknownPolicy::Park;
+fn an_unknown_outcome_ends_what_is_parked_and_reopens_what_is_sent_again() {
+    let parked = then(&attempting(), &[unknown(ONE, UnknownPolicy::Park)]);
+    assert_eq!(parked.status, NotificationStatus::Unknown);
+    assert!(parked.status.is_final());
+    assert_eq!(latest(&parked), Some((ONE, Some(Settled::Unknown))));
     assert_eq!(
-        unknown(&attempting(), KEY, policy, NOON),
-        Err(Refusal::Leased { until: end })
+        then(&parked, &[late(ONE, "succeeded")]),
+        parked,
+        "late without any newer attempt"
     );
-    let done = then(attempting(), succeed(&attempting(), KEY, ONE, "smtp"));
-    assert_eq!(
-        unknown(&done, KEY, policy, end),
-        Err(Refusal::AlreadySettled { attempt_id: ONE })
-    );
+
+    let reopened = then(&attempting(), &[unknown(ONE, UnknownPolicy::Resend)]);
+    assert_eq!(reopened.status, NotificationStatus::Planned);
+    assert_eq!(latest(&reopened), Some((ONE, Some(Settled::Unknown))));
 }
 
 #[test]
-fn a_healthy_sender_that_is_late_but_was_not_taken_over_is_not_fenced() {
-    // Its lease has ended, but nobody else has begun: the outcome is the outcome.
-    let events = succeed(&attempting(), KEY, ONE, "smtp").expect("an outcome");
-    assert_eq!(names(&events), ["delivery-succeeded"]);
-}
+fn a_cancel_between_attempt_and_outcome_does_not_settle_the_attempt() {
+    let state = then(&attempting(), &[cancelled()]);
+    assert_eq!(state.status, NotificationStatus::Attempting);
+    assert!(state.cancelled);
+    assert_eq!(latest(&state), Some((ONE, None)), "nobody is fenced");
 
-#[test]
-fn a_cancel_between_attempt_and_outcome_fences_nobody() {
-    let cancelled = then(attempting(), cancel(&attempting(), "order-cancelled"));
-    assert_eq!(cancelled.status, NotificationStatus::Attempting);
-    assert!(cancelled.cancelled);
-    let delivered = then(cancelled.clone(), succeed(&cancelled, KEY, ONE, "smtp"));
+    let delivered = then(&state, &[succeeded(ONE)]);
     assert_eq!(delivered.status, NotificationStatus::Delivered);
-    let failed = then(
-        cancelled.clone(),
-        fail_transient(&cancelled, KEY, ONE, "smtp-451"),
-    );
+    let failed = then(&state, &[failed_for_now(ONE)]);
     assert_eq!(failed.status, NotificationStatus::Cancelled);
-    assert_eq!(
-        attempt(&failed, &new_attempt(TWO, NOON), NOON),
-        Err(Refusal::Cancelled)
-    );
-    assert_eq!(cancel(&cancelled, "again"), Err(Refusal::Cancelled));
+    assert_eq!(cancel(&state, "again"), Err(Refusal::Cancelled));
 }
 
 #[test]
-fn a_cancel_before_any_attempt_means_that_none_begins() {
-    let cancelled = then(planned(), cancel(&planned(), "order-cancelled"));
-    assert_eq!(cancelled.status, NotificationStatus::Cancelled);
-    assert_eq!(
-        attempt(&cancelled, &new_attempt(ONE, NOON), NOON),
-        Err(Refusal::Cancelled)
-    );
+fn a_cancel_before_any_attempt_ends_the_notification() {
+    let events = cancel(&planned(), "order-cancelled").expect("a cancel");
+    assert_eq!(events, [cancelled()]);
+    let state = then(&planned(), &events);
+    assert_eq!(state.status, NotificationStatus::Cancelled);
+    assert!(state.cancelled);
 }
 
 #[test]
-fn a_cancelled_notification_with_unknown_outcome_is_not_sent_again() {
-    let cancelled = then(attempting(), cancel(&attempting(), "order-cancelled"));
-    let end = NOON.plus(seconds(15));
-    let events = take_over(
-        &cancelled,
-        UnknownPolicy::Resend,
-        &new_attempt(TWO, end),
-        end,
-    )
-    .expect("a takeover");
-    assert_eq!(names(&events), ["outcome-unknown"]);
-    assert_eq!(
-        fold(cancelled, &events, end).status,
-        NotificationStatus::Cancelled
+fn a_cancelled_notification_with_unknown_outcome_is_not_open_again() {
+    let state = then(
+        &attempting(),
+        &[cancelled(), unknown(ONE, UnknownPolicy::Resend)],
     );
+    assert_eq!(state.status, NotificationStatus::Cancelled);
 }
 
 #[test]
 fn the_gates_no_ends_the_attempt_that_asked() {
     let reason = DropReason::OptedOut;
-    let state = then(
-        attempting(),
-        drop_with(&attempting(), Some((KEY, ONE)), reason),
-    );
+    let state = then(&attempting(), &[dropped(reason)]);
     assert_eq!(state.status, NotificationStatus::Dropped(reason));
     assert_eq!(
         state.latest_attempt(&KEY).map(|view| view.settled),
         Some(true)
     );
-    let without_attempt = then(
-        planned(),
-        drop_with(&planned(), None, DropReason::NoContact),
-    );
+    let without_attempt = then(&planned(), &[dropped(DropReason::NoContact)]);
     assert_eq!(
         without_attempt.status,
         NotificationStatus::Dropped(DropReason::NoContact)
     );
-    assert!(matches!(
-        drop_with(&attempting(), None, reason),
-        Err(Refusal::Leased { .. })
-    ));
 }
 
 #[test]
-fn what_was_never_planned_or_attempted_has_no_outcome() {
+fn a_drop_after_an_unknown_outcome_leaves_it_unknown() {
+    let events = [
+        unknown(ONE, UnknownPolicy::Resend),
+        dropped(DropReason::Expired),
+    ];
+    let state = then(&attempting(), &events);
+    assert_eq!(latest(&state), Some((ONE, Some(Settled::Unknown))));
+}
+
+#[test]
+fn what_was_never_planned_cannot_be_cancelled() {
     let none = Notification::default();
-    assert_eq!(
-        attempt(&none, &new_attempt(ONE, NOON), NOON),
-        Err(Refusal::NotPlanned)
-    );
     assert_eq!(cancel(&none, "x"), Err(Refusal::NotPlanned));
-    assert_eq!(
-        succeed(&planned(), KEY, ONE, "smtp"),
-        Err(Refusal::NoSuchAttempt { attempt_id: ONE })
-    );
-    let past = NewAttempt {
-        lease_until: NOON,
-        ..new_attempt(ONE, NOON)
-    };
-    assert_eq!(attempt(&planned(), &past, NOON), Err(Refusal::LeaseInPast));
 }
 
 #[test]
