@@ -25,7 +25,7 @@ use axum::routing::{get, post, put};
 use callboard_domain::foreign::Registry;
 use callboard_domain::waitlist::Timing;
 use callboard_runtime::clock::Clock;
-use callboard_runtime::function::Service;
+use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::table::Table;
@@ -70,6 +70,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
             second_look: Duration::from_secs(settings::parsed_or(vars, "SECOND_LOOK_SECONDS", 30)?),
         },
     };
+    function::warm(vars, deps.journal.client(), deps.journal.table()).await;
     Ok(callboard_runtime::http::service(router(deps), clock))
 }
 

@@ -16,7 +16,7 @@ use aws_config::SdkConfig;
 use axum::routing::get;
 use axum::{Json, Router};
 use callboard_runtime::clock::Clock;
-use callboard_runtime::function::Service;
+use callboard_runtime::function::{self, Service};
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::{self, SettingsError, Vars};
@@ -44,6 +44,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
+    function::warm(vars, deps.journal.client(), deps.journal.table()).await;
     Ok(callboard_runtime::http::service(
         router(deps),
         Clock::from_sdk(sdk),
