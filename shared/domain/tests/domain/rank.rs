@@ -1,6 +1,7 @@
 //! Properties of the rank.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use callboard_contracts::Timestamp;
 use callboard_contracts::waitlist::Urgency;
@@ -35,8 +36,11 @@ fn classes(all: &[Candidate]) -> Vec<Vec<Candidate>> {
 proptest! {
     #[test]
     fn merging_the_classes_gives_the_order_of_a_full_sort(
-        all in prop::collection::vec(candidate(), 0..60), now in 0..10_000i64
+        mut all in prop::collection::vec(candidate(), 0..60), now in 0..10_000i64
     ) {
+        // An entry stands on a list once.
+        let mut seen = HashSet::new();
+        all.retain(|candidate| seen.insert(candidate.entry_id.clone()));
         let now = Timestamp::from_millis(now);
         let merged: Vec<_> = merge(classes(&all), now).collect();
         let mut sorted = all;
