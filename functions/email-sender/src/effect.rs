@@ -136,7 +136,14 @@ impl Effect for Email {
                 }
                 .into()
             }
-            Outcome::Dropped(reason) => NotificationDropped { reason: *reason }.into(),
+            Outcome::Dropped(reason) => {
+                let reason = *reason;
+                NotificationDropped {
+                    reason,
+                    instead_of: None,
+                }
+                .into()
+            }
         };
         vec![event]
     }

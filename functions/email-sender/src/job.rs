@@ -64,9 +64,7 @@ impl Job {
     }
 
     /// The stream as it was just after the planning: what the message tells, without a read.
-    /// If more has happened since, the next commit's number is taken, and we learn of it. That
-    /// it was dropped as stale in the very commit that planned it, the message does not tell;
-    /// the gate finds it stale again.
+    /// If more has happened since, the next commit's number is taken, and we learn of it.
     #[must_use]
     pub fn as_planned(&self) -> Loaded<Notification> {
         let event = NotificationEvent::from(self.planned.clone());

@@ -231,6 +231,10 @@ pub enum DropReason {
 pub struct NotificationDropped {
     /// Why.
     pub reason: DropReason,
+    /// What would have been planned, where planning and dropping is one decision: nobody was
+    /// asked to deliver it. Absent if it was planned before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<NotificationPlanned>,
 }
 
 /// It must not be sent any more.

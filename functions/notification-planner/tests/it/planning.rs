@@ -128,7 +128,7 @@ async fn an_event_that_no_definition_is_for_is_done_without_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_older_than_fourteen_days_is_planned_and_dropped_in_one_commit() {
+async fn an_event_older_than_fourteen_days_is_recorded_as_dropped_and_asks_nobody_to_deliver() {
     let world = World::open().await;
     let mut event = order(1, order_data(1, "usr-456"));
     event.time = Timestamp::from_millis(NOON.as_millis() - 14 * 24 * 3_600_000 - 1);
@@ -140,14 +140,16 @@ async fn an_event_older_than_fourteen_days_is_planned_and_dropped_in_one_commit(
         .iter()
         .map(|event| event.event_type.as_str())
         .collect();
+    assert_eq!(types, ["callboard.notification.notification-dropped.v1"]);
+    let dropped = &commits[0].events[0].data;
+    assert_eq!(dropped["reason"], "stale");
+    let not_planned = &dropped["insteadOf"];
+    assert_eq!(not_planned["recipientId"], "usr-456");
+    assert_eq!(not_planned["definition"], ORDER);
     assert_eq!(
-        types,
-        [
-            "callboard.notification.notification-planned.v1",
-            "callboard.notification.notification-dropped.v1"
-        ]
+        not_planned["cause"],
+        json!({"stream": "event#orders#ord-1", "commit": 1, "index": 0})
     );
-    assert_eq!(commits[0].events[1].data["reason"], "stale");
 }
 
 #[tokio::test(start_paused = true)]

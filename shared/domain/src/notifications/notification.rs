@@ -229,6 +229,9 @@ impl Fold for Notification {
             }
             NotificationEvent::LateOutcome(_) => {}
             NotificationEvent::NotificationDropped(event) => {
+                if let Some(planned) = &event.instead_of {
+                    self = first(planned, at);
+                }
                 for attempt in &mut self.attempts {
                     attempt.settled.get_or_insert(Settled::Outcome);
                 }

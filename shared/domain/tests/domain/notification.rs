@@ -103,7 +103,11 @@ fn late(attempt_id: Uuid, outcome: &str) -> NotificationEvent {
 }
 
 fn dropped(reason: DropReason) -> NotificationEvent {
-    NotificationDropped { reason }.into()
+    NotificationDropped {
+        reason,
+        instead_of: None,
+    }
+    .into()
 }
 
 fn cancelled() -> NotificationEvent {
@@ -147,22 +151,24 @@ fn a_cause_that_is_delivered_twice_plans_once() {
 }
 
 #[test]
-fn a_cause_older_than_retention_is_planned_and_dropped_as_stale_in_one() {
+fn a_cause_older_than_retention_is_dropped_as_stale_and_never_planned() {
     let late = NOON.plus(STALE_AFTER).plus(seconds(1));
     let events = plan(&Notification::default(), planned_event(), NOON, late).expect("a plan");
-    assert_eq!(
-        names(&events),
-        ["notification-planned", "notification-dropped"]
-    );
+    assert_eq!(names(&events), ["notification-dropped"]);
     let state = fold(Notification::default(), &events, late);
     assert_eq!(state.status, NotificationStatus::Dropped(DropReason::Stale));
+    assert_eq!(
+        state.facts.map(|facts| facts.recipient_id),
+        Some(planned_event().recipient_id),
+        "it says who was not told"
+    );
     let in_time = plan(
         &Notification::default(),
         planned_event(),
         NOON,
         NOON.plus(STALE_AFTER),
     );
-    assert_eq!(in_time.map(|events| events.len()), Ok(1));
+    assert_eq!(in_time, Ok(vec![planned_event().into()]));
 }
 
 #[test]

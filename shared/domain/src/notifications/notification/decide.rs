@@ -28,8 +28,8 @@ pub enum Refusal {
     Cancelled,
 }
 
-/// Plans a notification. If its cause is older than [`STALE_AFTER`], it is recorded as dropped
-/// in the same commit.
+/// Plans a notification. If its cause is older than [`STALE_AFTER`], all that is recorded is what
+/// was dropped: a planned event would ask its sender to deliver.
 ///
 /// # Errors
 /// [`Refusal::AlreadyPlanned`] when its cause was delivered before.
@@ -42,17 +42,16 @@ pub fn plan(
     if state.facts.is_some() {
         return Err(Refusal::AlreadyPlanned);
     }
-    let stale = is_stale(caused_at, now);
-    let mut events = vec![planned.into()];
-    if stale {
-        events.push(
-            NotificationDropped {
-                reason: DropReason::Stale,
-            }
-            .into(),
-        );
-    }
-    Ok(events)
+    let event = if is_stale(caused_at, now) {
+        NotificationDropped {
+            reason: DropReason::Stale,
+            instead_of: Some(planned),
+        }
+        .into()
+    } else {
+        planned.into()
+    };
+    Ok(vec![event])
 }
 
 /// Whether a cause of `caused_at` is too old to act on.
