@@ -1,4 +1,5 @@
-//! The switch that delivers every message twice and out of order: outcomes must not change.
+//! Deliveries twice and out of order, which must not change outcomes; and what a function's answer
+//! reports.
 
 use callboard_runtime::function::{Service, service};
 use lambda_runtime::LambdaEvent;
@@ -75,6 +76,40 @@ pub fn shuffled(event: &Value, seed: u64) -> Value {
         fastrand::Rng::with_seed(seed).shuffle(&mut records);
     }
     json!({ "Records": records })
+}
+
+/// The same batch with a copy of each record, under an id of its own, and the last first.
+///
+/// # Panics
+/// When `event` is not that of a queue.
+#[must_use]
+pub fn twice_and_backwards(event: &Value) -> Value {
+    let records = event["Records"].as_array().expect("records");
+    let copies = records.iter().map(|record| {
+        let mut copy = record.clone();
+        let id = record["messageId"].as_str().expect("an id");
+        copy["messageId"] = Value::from(format!("{id}-again"));
+        copy
+    });
+    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
+    all.reverse();
+    json!({ "Records": all })
+}
+
+/// The ids that a function's answer reports as failed: messages, or a stream's sequence numbers.
+///
+/// # Panics
+/// When the answer is not a partial batch response; Lambda would take that for an error, too.
+#[must_use]
+pub fn failed(answer: &Value) -> Vec<String> {
+    let failures = answer["batchItemFailures"].as_array().expect("a list");
+    let id = |failure: &Value| {
+        failure["itemIdentifier"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    };
+    failures.iter().map(id).collect()
 }
 
 #[cfg(test)]

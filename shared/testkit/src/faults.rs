@@ -135,6 +135,7 @@ impl Costs {
 #[derive(Debug, Default)]
 struct Plan {
     next: BTreeMap<String, VecDeque<Fault>>,
+    unavailable: Option<String>,
     costs: Costs,
 }
 
@@ -185,6 +186,13 @@ impl Faults {
         }
     }
 
+    /// From now on, whatever request has `text` in its body is answered with 503, as if the
+    /// service were down for it; `None` ends that. SNS is spoken to in forms, SQS in JSON: `%3A`
+    /// before a topic's name keeps a queue of the same name reachable.
+    pub fn unavailable_for(&self, text: Option<&str>) {
+        self.plan().unavailable = text.map(str::to_owned);
+    }
+
     /// What was called so far.
     #[must_use]
     pub fn costs(&self) -> Costs {
@@ -200,8 +208,13 @@ impl Faults {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, operation: &str) -> Fault {
+    fn take(&self, operation: &str, request: &HttpRequest) -> Fault {
         let mut plan = self.plan();
+        let body = request.body().bytes().unwrap_or_default();
+        let is_in_body = |text: &String| String::from_utf8_lossy(body).contains(text.as_str());
+        if plan.unavailable.as_ref().is_some_and(is_in_body) {
+            return Fault::Answer(503, String::new());
+        }
         let own = plan.next.get_mut(operation).and_then(VecDeque::pop_front);
         own.or_else(|| plan.next.get_mut(ANY).and_then(VecDeque::pop_front))
             .unwrap_or(Fault::Pass)
@@ -274,7 +287,7 @@ impl HttpConnector for FaultyConnector {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
             let operation = operation(&request);
-            let fault = this.faults.take(&operation);
+            let fault = this.faults.take(&operation, &request);
             match &fault {
                 Fault::DropRequest => return Err(broken()),
                 Fault::Delay(delay) => tokio::time::sleep(*delay).await,

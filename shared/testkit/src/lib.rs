@@ -1,6 +1,6 @@
 //! What Callboard's tests are made with: the engine in process with the house's tables, faults
 //! between a client and its service, a count of what calls cost, events as Lambda delivers them,
-//! and virtual time. For tests and simulations only.
+//! the samples, and virtual time. For tests and simulations only.
 //!
 //! ```
 //! use callboard_testkit::{Fault, World};
@@ -17,12 +17,14 @@ pub mod deliver;
 pub mod faults;
 pub mod gateway;
 pub mod interleave;
+pub mod samples;
 pub mod time;
 pub mod world;
 
 pub use build::{Message, cause, envelope, sqs_event, stream_event, stream_id};
-pub use deliver::twice_and_shuffled;
+pub use deliver::{failed, twice_and_backwards, twice_and_shuffled};
 pub use faults::{Costs, Fault, Faults, Gate};
 pub use interleave::interleaved;
+pub use samples::{assert_sample, sample};
 pub use time::{eventually, virtual_runtime};
-pub use world::{QueuePair, World};
+pub use world::{DeadLetter, QueuePair, World};

@@ -1,6 +1,6 @@
 //! The engine in process with the tables of the house, behind a client with faults.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
@@ -17,6 +17,7 @@ use callboard_runtime::journal::Journal;
 use serde_json::Value;
 
 use crate::build::{Message, sqs_event};
+use crate::deliver::failed;
 use crate::faults::Faults;
 use crate::time::virtual_start;
 
@@ -38,6 +39,15 @@ pub struct World {
     sdk: SdkConfig,
 }
 
+/// What a dead-letter queue was sent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeadLetter {
+    /// Why.
+    pub reason: String,
+    /// The message as it was.
+    pub body: String,
+}
+
 /// A queue and its dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuePair {
@@ -56,6 +66,16 @@ impl World {
     /// A world on tokio's time, from [`virtual_start`]: on a paused runtime it stands still.
     pub async fn on_virtual_time() -> Self {
         Self::with(EngineClock::tokio(virtual_start()), false).await
+    }
+
+    /// A world on tokio's time, from `start`.
+    ///
+    /// # Panics
+    /// When `start` is before 1970.
+    pub async fn starting_at(start: Timestamp) -> Self {
+        let millis = u64::try_from(start.as_millis()).expect("after 1970");
+        let start = UNIX_EPOCH + Duration::from_millis(millis);
+        Self::with(EngineClock::tokio(start), false).await
     }
 
     /// A world on `clock`; with `timeline`, the journal has the index `by-correlation`.
@@ -185,15 +205,8 @@ impl World {
     /// # Panics
     /// When the queue cannot be read.
     pub async fn receive(&self, url: &str) -> Value {
-        let sqs = aws_sdk_sqs::Client::new(&self.engine.sdk_config());
-        let call = sqs
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(10)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All");
-        let answer = call.send().await.expect("messages");
-        let messages = answer.messages().iter().map(|message| {
+        let received = self.received(url).await;
+        let messages = received.iter().map(|message| {
             let mut made = Message::new(message.body().unwrap_or_default())
                 .id(message.message_id().unwrap_or_default())
                 .receipt_handle(message.receipt_handle().unwrap_or_default());
@@ -211,6 +224,88 @@ impl World {
             made
         });
         sqs_event(&messages.collect::<Vec<_>>())
+    }
+
+    /// Delivers what can be seen in a queue once, up to ten messages, as a mapping does: `invoke`
+    /// gives the function's answer, and what that does not report as failed is deleted. How many
+    /// messages it was.
+    ///
+    /// # Panics
+    /// When the queue cannot be read, or the answer is no partial batch response.
+    pub async fn deliver<F, Fut>(&self, url: &str, invoke: F) -> usize
+    where
+        F: FnOnce(Value) -> Fut,
+        Fut: Future<Output = Value>,
+    {
+        let event = self.receive(url).await;
+        let records = event["Records"].as_array().cloned().unwrap_or_default();
+        if records.is_empty() {
+            return 0;
+        }
+        let failed = failed(&invoke(event).await);
+        for record in &records {
+            if !failed.iter().any(|id| record["messageId"] == **id) {
+                let handle = record["receiptHandle"].as_str().unwrap_or_default();
+                self.delete(url, handle).await;
+            }
+        }
+        records.len()
+    }
+
+    /// Receives and deletes all that can be seen in a queue.
+    ///
+    /// # Panics
+    /// When the queue cannot be read.
+    pub async fn take(&self, url: &str) -> Vec<aws_sdk_sqs::types::Message> {
+        let mut taken = Vec::new();
+        loop {
+            let messages = self.received(url).await;
+            if messages.is_empty() {
+                return taken;
+            }
+            for message in &messages {
+                let handle = message.receipt_handle().unwrap_or_default();
+                self.delete(url, handle).await;
+            }
+            taken.extend(messages);
+        }
+    }
+
+    /// Takes all dead letters out of `dlq_url`, in the order in which they came.
+    ///
+    /// # Panics
+    /// When the queue cannot be read, or one came without a reason.
+    pub async fn dead_letters(&self, dlq_url: &str) -> Vec<DeadLetter> {
+        let letters = self.take(dlq_url).await.into_iter();
+        let letter = |letter: aws_sdk_sqs::types::Message| {
+            let attributes = letter.message_attributes.unwrap_or_default();
+            let reason = attributes.get("callboard-reason");
+            let reason = reason.and_then(|reason| reason.string_value.clone());
+            DeadLetter {
+                reason: reason.expect("a dead letter has a reason"),
+                body: letter.body.unwrap_or_default(),
+            }
+        };
+        letters.map(letter).collect()
+    }
+
+    async fn received(&self, url: &str) -> Vec<aws_sdk_sqs::types::Message> {
+        let sqs = aws_sdk_sqs::Client::new(&self.engine.sdk_config());
+        let call = sqs
+            .receive_message()
+            .queue_url(url)
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All");
+        let answer = call.send().await.expect("messages");
+        answer.messages.unwrap_or_default()
+    }
+
+    async fn delete(&self, url: &str, receipt_handle: &str) {
+        let sqs = aws_sdk_sqs::Client::new(&self.engine.sdk_config());
+        let call = sqs.delete_message().queue_url(url);
+        let call = call.receipt_handle(receipt_handle);
+        call.send().await.expect("the message is deleted");
     }
 }
 

@@ -10,7 +10,6 @@ use callboard_contracts::{Cause, DomainEvent, Fold, NotificationEvent, Notificat
 use callboard_domain::notifications::notification::{KEPT_FOR, Notification};
 use callboard_runtime::journal::{Loaded, WRITE_UNIT_BYTES, new_id};
 
-use crate::meter::Counts;
 use crate::world::{NOON, World, batch, invoke};
 
 #[tokio::test(start_paused = true)]
@@ -25,7 +24,7 @@ async fn a_batch_of_ten_costs_two_write_units_each_and_one_read_for_all() {
         planned.push(world.order(number, &recipient).await);
     }
     let function = world.function().await;
-    world.meter.take();
+    world.faults.reset();
     invoke(&function, batch(&planned), world.now()).await;
 
     let calls = [("PutItem", 20), ("BatchGetItem", 1)];
@@ -33,13 +32,9 @@ async fn a_batch_of_ten_costs_two_write_units_each_and_one_read_for_all() {
         .into_iter()
         .map(|(name, n)| (name.to_owned(), n))
         .collect();
-    assert_eq!(
-        world.meter.take(),
-        Counts {
-            calls,
-            write_units: 20.0
-        }
-    );
+    let costs = world.faults.costs();
+    assert_eq!(costs.by_operation, calls);
+    assert!((costs.all_write_units() - 20.0).abs() < f64::EPSILON);
     assert_eq!(world.mails().await.len(), 10);
 }
 
@@ -47,11 +42,11 @@ async fn a_batch_of_ten_costs_two_write_units_each_and_one_read_for_all() {
 async fn a_batch_of_poison_alone_reads_and_writes_nothing() {
     let world = World::open().await;
     let function = world.function().await;
-    world.meter.take();
+    world.faults.reset();
     let event = serde_json::json!({ "Records": [crate::world::record("m-0", "{ not JSON", 1)] });
     invoke(&function, event, world.now()).await;
     assert_eq!(
-        world.meter.take().calls.keys().collect::<Vec<_>>(),
+        world.faults.costs().by_operation.keys().collect::<Vec<_>>(),
         ["SendMessage"]
     );
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use callboard_domain::notifications::NotificationStatus;
+use callboard_testkit::failed;
 use serde_json::json;
 
 use crate::provider::{refused, silent};
-use crate::world::{NOON, World, batch, failed, invoke, record};
+use crate::world::{NOON, World, batch, invoke, record};
 
 #[tokio::test(start_paused = true)]
 async fn a_planned_order_confirmation_arrives_as_a_readable_mail() {

@@ -8,13 +8,14 @@ use callboard_domain::notifications::NotificationStatus;
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::Deadline;
 use callboard_runtime::batch::{Batch, Outlet};
+use callboard_testkit::failed;
 use email_sender::deliver::{self, Invocation};
 use email_sender::job::Job;
 use email_sender::provider::SendError;
 use serde_json::json;
 
 use crate::provider::{Gated, mute_after_text, smtp};
-use crate::world::{FUNCTION_TIMEOUT, World, batch, failed, invoke, invoke_until, record};
+use crate::world::{FUNCTION_TIMEOUT, World, batch, invoke, invoke_until, record};
 
 /// The function's time-out and the five seconds that a lease outlives it, and one more.
 const LEASE_HAS_ENDED: Duration = Duration::from_secs(16);

@@ -7,7 +7,6 @@ mod counts;
 mod delivery;
 mod gate;
 mod lease;
-mod meter;
 mod provider;
 mod samples;
 mod world;

@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
-    ScalarAttributeType,
-};
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use callboard_contracts::foreign::ForeignEvent;
 use callboard_contracts::notification::{CauseRef, Channel, NotificationPlanned};
 use callboard_contracts::stream::Unfolded;
@@ -19,18 +16,17 @@ use callboard_contracts::{
     StreamId, Timestamp,
 };
 use callboard_domain::notifications::notification::{KEPT_FOR, Notification};
-use callboard_engine::{Clock, Engine, EngineConfig};
 use callboard_mailbox::{Mail, Mailbox, Query, Store};
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Committed, Journal, Loaded};
 use callboard_runtime::settings::Vars;
+use callboard_testkit::{Faults, QueuePair, World as Kit};
 use email_sender::provider::Provider;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::meter::Meter;
 use crate::provider::smtp;
 
 /// When every test begins: a second after the samples' events.
@@ -44,15 +40,14 @@ pub const ORDER: &str = "order-confirmation";
 
 pub struct World {
     pub sdk: SdkConfig,
-    pub meter: Meter,
+    pub faults: Faults,
     pub mailbox: Mailbox,
     pub journal: Journal,
     pub dynamo: aws_sdk_dynamodb::Client,
-    pub sqs: aws_sdk_sqs::Client,
+    sqs: aws_sdk_sqs::Client,
     pub vars: Vars,
-    pub queue_url: String,
-    pub dlq_url: String,
-    clock: Clock,
+    kit: Kit,
+    queues: QueuePair,
 }
 
 /// A planned notification in the journal, and the message that tells of it.
@@ -65,43 +60,23 @@ pub struct Planned {
 
 impl World {
     pub async fn open() -> Self {
-        let noon = UNIX_EPOCH + Duration::from_millis(u64::try_from(NOON.as_millis()).unwrap());
-        let clock = Clock::tokio(noon);
-        let config = EngineConfig {
-            clock: clock.clone(),
-            ..EngineConfig::default()
-        };
-        let engine = Engine::open(config).await.unwrap();
-        let meter = Meter::new(engine.http_client());
-        let sdk = engine
-            .sdk_config()
-            .into_builder()
-            .http_client(meter.clone())
-            .build();
-        let dynamo = aws_sdk_dynamodb::Client::new(&sdk);
-        let sqs = aws_sdk_sqs::Client::new(&sdk);
-        table(&dynamo, "journal", ScalarAttributeType::N).await;
-        table(&dynamo, "contacts", ScalarAttributeType::S).await;
-        let queue_url = queue(&sqs, "email-sender").await;
-        let dlq_url = queue(&sqs, "email-sender-dlq").await;
-        let world = Self {
-            journal: Journal::new(dynamo.clone(), "journal"),
-            vars: vars(&queue_url, &dlq_url),
+        let kit = Kit::starting_at(NOON).await;
+        let queues = kit.queue("email-sender").await;
+        Self {
+            sdk: kit.sdk().clone(),
+            faults: kit.faults().clone(),
             mailbox: Mailbox::open(Store::Memory).await.unwrap(),
-            meter,
-            sdk,
-            dynamo,
-            sqs,
-            queue_url,
-            dlq_url,
-            clock,
-        };
-        world.meter.take();
-        world
+            journal: kit.journal(),
+            dynamo: kit.dynamodb(),
+            sqs: kit.sqs(),
+            vars: vars(&queues),
+            kit,
+            queues,
+        }
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.clock.now_ms())
+        self.kit.now()
     }
 
     /// The function with real SMTP into the mailbox.
@@ -276,7 +251,7 @@ impl World {
         let send = self
             .sqs
             .send_message()
-            .queue_url(&self.queue_url)
+            .queue_url(&self.queues.url)
             .message_body(body);
         send.message_attributes("channel", text("email"))
             .send()
@@ -291,45 +266,9 @@ impl World {
 
     /// Delivers what is visible on the queue, once, as Lambda does; how many messages that was.
     pub async fn pump(&self, function: &Service) -> usize {
-        let received = self
-            .sqs
-            .receive_message()
-            .queue_url(&self.queue_url)
-            .max_number_of_messages(10)
-            .message_attribute_names("All")
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .send()
-            .await
-            .unwrap();
-        let messages = received.messages();
-        if messages.is_empty() {
-            return 0;
-        }
-        let records = messages.iter().map(|message| {
-            let count = &message.attributes().unwrap()
-                [&MessageSystemAttributeName::ApproximateReceiveCount];
-            json!({
-                "messageId": message.message_id(), "receiptHandle": message.receipt_handle(),
-                "body": message.body(), "attributes": {"ApproximateReceiveCount": count},
-                "eventSource": "aws:sqs"
-            })
-        });
-        let event = json!({ "Records": records.collect::<Vec<_>>() });
-        let failed = failed(&invoke(function, event, self.now()).await);
-        for message in messages {
-            if !failed
-                .iter()
-                .any(|id| Some(id.as_str()) == message.message_id())
-            {
-                let delete = self.sqs.delete_message().queue_url(&self.queue_url);
-                delete
-                    .receipt_handle(message.receipt_handle().unwrap())
-                    .send()
-                    .await
-                    .unwrap();
-            }
-        }
-        messages.len()
+        let now = self.now();
+        let invoke = |event| invoke(function, event, now);
+        self.kit.deliver(&self.queues.url, invoke).await
     }
 
     /// Delivers until the queue is empty, letting time pass; how many deliveries that took.
@@ -337,7 +276,7 @@ impl World {
         let mut deliveries = 0;
         for _ in 0..200 {
             deliveries += self.pump(function).await;
-            if self.depth(&self.queue_url).await == 0 {
+            if self.depth(&self.queues.url).await == 0 {
                 return deliveries;
             }
             tokio::time::advance(Duration::from_secs(1)).await;
@@ -360,24 +299,8 @@ impl World {
 
     /// The reasons of all dead letters.
     pub async fn dead(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        loop {
-            let receive = self.sqs.receive_message().queue_url(&self.dlq_url);
-            let receive = receive
-                .max_number_of_messages(10)
-                .message_attribute_names("All");
-            let received = receive.send().await.unwrap();
-            if received.messages().is_empty() {
-                return reasons;
-            }
-            reasons.extend(received.messages().iter().map(|message| {
-                let attributes = message.message_attributes().unwrap();
-                attributes["callboard-reason"]
-                    .string_value()
-                    .unwrap()
-                    .to_owned()
-            }));
-        }
+        let letters = self.kit.dead_letters(&self.queues.dlq_url).await;
+        letters.into_iter().map(|letter| letter.reason).collect()
     }
 }
 
@@ -423,15 +346,6 @@ pub async fn invoke_until(function: &Service, event: Value, deadline: Timestamp)
         .unwrap()
 }
 
-/// The ids that an answer reports as failed.
-pub fn failed(answer: &Value) -> Vec<String> {
-    let failures = answer["batchItemFailures"].as_array().unwrap();
-    failures
-        .iter()
-        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
-        .collect()
-}
-
 fn short(event_type: &str) -> &str {
     event_type
         .trim_start_matches("callboard.notification.")
@@ -442,7 +356,7 @@ fn derived(from: &str) -> Uuid {
     callboard_contracts::id::derived_uuid(&["sample", from])
 }
 
-fn vars(queue_url: &str, dlq_url: &str) -> Vars {
+fn vars(queues: &QueuePair) -> Vars {
     [
         ("JOURNAL_TABLE", "journal"),
         ("CONTACTS_TABLE", "contacts"),
@@ -453,48 +367,10 @@ fn vars(queue_url: &str, dlq_url: &str) -> Vars {
             "LINK_KEYS",
             "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
         ),
-        ("QUEUE_URL", queue_url),
-        ("DLQ_URL", dlq_url),
+        ("QUEUE_URL", &queues.url),
+        ("DLQ_URL", &queues.dlq_url),
         ("FUNCTION_NAME", "email-sender"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
-}
-
-async fn table(dynamo: &aws_sdk_dynamodb::Client, name: &str, sort: ScalarAttributeType) {
-    let attribute = |name: &str, kind| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(kind)
-            .build()
-            .unwrap()
-    };
-    let key = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .unwrap()
-    };
-    dynamo
-        .create_table()
-        .table_name(name)
-        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("sk", sort))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .unwrap();
-}
-
-async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {
-    let made = sqs.create_queue().queue_name(name);
-    let made = made
-        .attributes(QueueAttributeName::VisibilityTimeout, "60")
-        .send()
-        .await
-        .unwrap();
-    made.queue_url().unwrap().to_owned()
 }

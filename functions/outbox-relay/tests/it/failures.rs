@@ -84,7 +84,7 @@ async fn a_topic_that_is_down_stops_the_stream_at_its_first_record() {
         record(2, image(&order(1))),
         record(3, image(&release("slot-0900", 1))),
     ];
-    world.wire.fail_on(Some("%3Awaitlist-events"));
+    world.faults.unavailable_for(Some("%3Awaitlist-events"));
     assert_eq!(
         world.invoke(event(records.clone())).await,
         Some(sequence_number(1))
@@ -96,7 +96,7 @@ async fn a_topic_that_is_down_stops_the_stream_at_its_first_record() {
     );
     assert!(world.published("waitlist-events").await.is_empty());
 
-    world.wire.fail_on(None);
+    world.faults.unavailable_for(None);
     assert_eq!(world.invoke(event(records[1..].to_vec())).await, None);
     let numbers: Vec<_> = world
         .published("waitlist-events")
@@ -117,7 +117,7 @@ async fn a_message_never_overtakes_one_of_its_group_that_failed() {
         record(2, image(&release("slot-0900", 1))),
     ];
     // Only the call that carries the first record's event fails.
-    world.wire.fail_on(Some(&first.event_id(0)));
+    world.faults.unavailable_for(Some(&first.event_id(0)));
     assert_eq!(world.invoke(event(records)).await, Some(sequence_number(0)));
     assert!(
         world.published("waitlist-events").await.is_empty(),
@@ -135,9 +135,9 @@ async fn poison_that_cannot_be_parked_stops_the_stream_and_poison_behind_it_is_l
         record(1, poison.clone()),
         record(2, poison),
     ];
-    world.wire.fail_on(Some("outbox-relay-dlq"));
+    world.faults.unavailable_for(Some("outbox-relay-dlq"));
     assert_eq!(world.invoke(event(records)).await, Some(sequence_number(1)));
-    world.wire.fail_on(None);
+    world.faults.unavailable_for(None);
     assert!(world.parked().await.is_empty());
 }
 
@@ -150,12 +150,12 @@ async fn poison_behind_the_checkpoint_is_parked_once_when_it_comes_again() {
         record(0, image(&release("slot-0900", 0))),
         record(1, poison),
     ];
-    world.wire.fail_on(Some("%3Awaitlist-events"));
+    world.faults.unavailable_for(Some("%3Awaitlist-events"));
     assert_eq!(
         world.invoke(event(records.clone())).await,
         Some(sequence_number(0))
     );
-    world.wire.fail_on(None);
+    world.faults.unavailable_for(None);
     assert_eq!(world.invoke(event(records)).await, None);
     assert_eq!(world.parked().await.len(), 1);
 }

@@ -5,5 +5,4 @@
 mod failures;
 mod publishing;
 mod samples;
-mod wire;
 mod world;

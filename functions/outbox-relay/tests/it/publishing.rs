@@ -71,7 +71,7 @@ async fn ten_notifications_cost_one_call() {
     let records = (0..10).map(|n| record(n, image(&order(n)))).collect();
     assert_eq!(world.invoke(event(records)).await, None);
     assert_eq!(
-        world.wire.take(),
+        world.faults.costs().by_operation,
         BTreeMap::from([("PublishBatch".to_owned(), 1)])
     );
     assert_eq!(world.published("external-events").await.len(), 10);
@@ -132,7 +132,7 @@ async fn removals_and_internal_commits_are_passed_over() {
         None
     );
 
-    assert!(world.wire.take().is_empty());
+    assert!(world.faults.costs().by_operation.is_empty());
     for topic in TOPICS {
         assert!(world.published(topic).await.is_empty());
     }

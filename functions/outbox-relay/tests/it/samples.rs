@@ -1,22 +1,14 @@
 //! The samples under `events/samples/outbox-relay` are what the function is tested with, and
 //! they say what the code says: with `UPDATE_SAMPLES=1` they are written anew.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use crate::world::{World, event, image, order, record, release};
 
 const CASES: [&str; 4] = ["good", "duplicate", "poison", "mixed"];
 
-fn path(case: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../events/samples/outbox-relay")
-        .join(format!("{case}.json"))
-}
-
 fn sample(case: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path(case)).unwrap()).unwrap()
+    callboard_testkit::sample("outbox-relay", case)
 }
 
 fn expected(case: &str) -> Value {
@@ -41,11 +33,7 @@ fn expected(case: &str) -> Value {
 fn the_samples_say_what_the_code_says() {
     for case in CASES {
         let made = expected(case);
-        if std::env::var_os("UPDATE_SAMPLES").is_some() {
-            let text = format!("{}\n", serde_json::to_string_pretty(&made).unwrap());
-            std::fs::write(path(case), text).unwrap();
-        }
-        assert_eq!(sample(case), made, "{case}: run with UPDATE_SAMPLES=1");
+        callboard_testkit::assert_sample("outbox-relay", case, &made);
     }
 }
 

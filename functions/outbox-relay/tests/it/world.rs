@@ -1,21 +1,17 @@
 //! A small world around the function: engine, three topics with a queue each, parked records.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_contracts::foreign::ForeignEvent;
 use callboard_contracts::stream::Unfolded;
 use callboard_contracts::waitlist::{SlotEvent, SlotReleased};
 use callboard_contracts::{Cause, DomainEvent, Envelope, StreamId, Timestamp};
-use callboard_engine::{Clock, Engine, EngineConfig};
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Committed, Loaded};
 use callboard_runtime::settings::Vars;
+use callboard_testkit::{Faults, World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tower::ServiceExt;
-
-use crate::wire::Wire;
 
 /// When every test begins, and when the samples' commits were made.
 pub const NOON: Timestamp = Timestamp::from_millis(1_772_445_600_000);
@@ -24,9 +20,9 @@ pub const NOON: Timestamp = Timestamp::from_millis(1_772_445_600_000);
 pub const TOPICS: [&str; 3] = ["waitlist-events", "notification-events", "external-events"];
 
 pub struct World {
-    pub wire: Wire,
+    pub faults: Faults,
     pub function: Service,
-    sqs: aws_sdk_sqs::Client,
+    kit: Kit,
     queues: Vec<(String, String)>,
     dlq_url: String,
 }
@@ -38,31 +34,25 @@ pub struct Published {
     pub attributes: Vec<(String, String)>,
 }
 
+impl Published {
+    fn of(message: aws_sdk_sqs::types::Message) -> Self {
+        let attributes = message.message_attributes.unwrap_or_default().into_iter();
+        let mut attributes: Vec<_> = attributes
+            .map(|(name, value)| (name, value.string_value.unwrap()))
+            .collect();
+        attributes.sort();
+        Self {
+            envelope: Envelope::parse(&message.body.unwrap()).unwrap(),
+            attributes,
+        }
+    }
+}
+
 impl World {
     pub async fn open() -> Self {
-        let noon = UNIX_EPOCH + Duration::from_millis(u64::try_from(NOON.as_millis()).unwrap());
-        let clock = Clock::tokio(noon);
-        let engine = Engine::open(EngineConfig {
-            clock,
-            ..EngineConfig::default()
-        })
-        .await
-        .unwrap();
-        let wire = Wire::new(engine.http_client());
-        let sdk = engine
-            .sdk_config()
-            .into_builder()
-            .http_client(wire.clone())
-            .build();
-        let sqs = aws_sdk_sqs::Client::new(&sdk);
-        let sns = aws_sdk_sns::Client::new(&sdk);
-        let dlq = sqs
-            .create_queue()
-            .queue_name("outbox-relay-dlq")
-            .send()
-            .await
-            .unwrap();
-        let dlq_url = dlq.queue_url().unwrap().to_owned();
+        let kit = Kit::starting_at(NOON).await;
+        let (sns, sqs) = (kit.sns(), kit.sqs());
+        let dlq_url = kit.queue("outbox-relay").await.dlq_url;
         let mut vars = Vars::from([
             ("DLQ_URL".to_owned(), dlq_url.clone()),
             ("FUNCTION_NAME".to_owned(), "outbox-relay".to_owned()),
@@ -74,12 +64,12 @@ impl World {
             vars.insert(name, arn);
             queues.push((topic.to_owned(), url));
         }
-        let function = outbox_relay::build(&vars, &sdk).await.unwrap();
-        wire.take();
+        let function = outbox_relay::build(&vars, kit.sdk()).await.unwrap();
+        kit.faults().reset();
         Self {
-            wire,
+            faults: kit.faults().clone(),
             function,
-            sqs,
+            kit,
             queues,
             dlq_url,
         }
@@ -94,72 +84,24 @@ impl World {
             .oneshot(LambdaEvent::new(event, context))
             .await
             .unwrap();
-        let failures = answer["batchItemFailures"].as_array().unwrap();
+        let failures = failed(&answer);
         assert!(failures.len() <= 1, "one checkpoint at most: {answer}");
-        Some(
-            failures.first()?["itemIdentifier"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        )
+        failures.into_iter().next()
     }
 
     /// Everything that has come out of a topic since the last time.
     pub async fn published(&self, topic: &str) -> Vec<Published> {
         let (_, url) = self.queues.iter().find(|(name, _)| name == topic).unwrap();
-        let mut published = Vec::new();
-        loop {
-            let receive = self
-                .sqs
-                .receive_message()
-                .queue_url(url)
-                .max_number_of_messages(10);
-            let received = receive.message_attribute_names("All").send().await.unwrap();
-            if received.messages().is_empty() {
-                return published;
-            }
-            for message in received.messages() {
-                let attributes = message.message_attributes().unwrap().iter();
-                let text =
-                    |(name, value): (&String, &aws_sdk_sqs::types::MessageAttributeValue)| {
-                        (name.clone(), value.string_value().unwrap().to_owned())
-                    };
-                let mut attributes: Vec<_> = attributes.map(text).collect();
-                attributes.sort();
-                let envelope = Envelope::parse(message.body().unwrap()).unwrap();
-                published.push(Published {
-                    envelope,
-                    attributes,
-                });
-                let delete = self.sqs.delete_message().queue_url(url);
-                delete
-                    .receipt_handle(message.receipt_handle().unwrap())
-                    .send()
-                    .await
-                    .unwrap();
-            }
-        }
+        let messages = self.kit.take(url).await.into_iter();
+        messages.map(Published::of).collect()
     }
 
     /// Body and reason of all parked records.
     pub async fn parked(&self) -> Vec<(Value, String)> {
-        let receive = self.sqs.receive_message().queue_url(&self.dlq_url);
-        let receive = receive
-            .max_number_of_messages(10)
-            .message_attribute_names("All");
-        let received = receive.send().await.unwrap();
-        let read = |message: &aws_sdk_sqs::types::Message| {
-            let attributes = message.message_attributes().unwrap();
-            let reason = attributes["callboard-reason"]
-                .string_value()
-                .unwrap()
-                .to_owned();
-            (
-                serde_json::from_str(message.body().unwrap()).unwrap(),
-                reason,
-            )
-        };
-        received.messages().iter().map(read).collect()
+        let letters = self.kit.dead_letters(&self.dlq_url).await.into_iter();
+        letters
+            .map(|letter| (serde_json::from_str(&letter.body).unwrap(), letter.reason))
+            .collect()
     }
 }
 
