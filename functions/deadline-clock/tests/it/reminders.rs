@@ -1,9 +1,10 @@
 //! Deadlines that are waited for, and what their owner is told.
 
 use callboard_runtime::settings::SettingsError;
+use callboard_testkit::{failed, twice_and_backwards};
 use serde_json::Value;
 
-use crate::world::{Handed, World, sample, twice_and_backwards};
+use crate::world::{Handed, World, sample};
 
 /// `stream dueAt group` of what was handed over.
 async fn handed(world: &World) -> Vec<String> {
@@ -126,13 +127,7 @@ async fn a_message_comes_back_while_the_owners_queue_cannot_be_reached() {
     let answer = tower::ServiceExt::oneshot(service, event)
         .await
         .expect("answer");
-    assert_eq!(
-        answer["batchItemFailures"]
-            .as_array()
-            .expect("a list")
-            .len(),
-        2
-    );
+    assert_eq!(failed(&answer).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

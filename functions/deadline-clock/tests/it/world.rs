@@ -1,16 +1,15 @@
 //! The clock's own queue, the owner's queue, and the function between them.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use callboard_contracts::{Envelope, Timestamp};
-use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
+use callboard_testkit::{World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 
 /// When every story begins: the slot of the samples is held, and nobody was found for another.
@@ -22,8 +21,7 @@ const STEP: Duration = Duration::from_secs(10);
 pub struct World {
     pub sdk: SdkConfig,
     pub vars: Vars,
-    clock: callboard_runtime::Clock,
-    sqs: Client,
+    kit: Kit,
     service: Service,
 }
 
@@ -43,36 +41,14 @@ pub fn time(text: &str) -> Timestamp {
 
 /// One of this function's samples.
 pub fn sample(case: &str) -> Value {
-    let path = format!(
-        "{}/../../events/samples/deadline-clock/{case}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(path).expect("a sample");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-/// The same records, each twice, the last first.
-pub fn twice_and_backwards(event: &Value) -> Value {
-    let records = event["Records"].as_array().expect("records");
-    let copies = records.iter().map(|record| {
-        let mut copy = record.clone();
-        let id = record["messageId"].as_str().expect("an id");
-        copy["messageId"] = Value::from(format!("{id}-again"));
-        copy
-    });
-    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
-    all.reverse();
-    json!({ "Records": all })
+    callboard_testkit::sample("deadline-clock", case)
 }
 
 impl World {
     /// Empty queues at [`START`].
     pub async fn new() -> Self {
-        let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
-        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let kit = Kit::starting_at(time(START)).await;
         let sdk = kit.sdk().clone();
-        let sqs = Client::new(&sdk);
         let own = kit.queue("deadline-clock").await;
         let owner = kit.queue("waitlist-cascade.fifo").await;
         let vars = [
@@ -85,39 +61,39 @@ impl World {
         let vars: Vars = vars.map(|(name, value)| (name.to_owned(), value)).into();
         Self {
             service: deadline_clock::build(&vars, &sdk).await.expect("built"),
-            clock: callboard_runtime::Clock::from_sdk(&sdk),
+            kit,
             sdk,
             vars,
-            sqs,
         }
     }
 
     /// One invocation; gives the number of records that come back.
     pub async fn invoke(&self, event: &Value) -> usize {
-        let event = LambdaEvent::new(event.clone(), Context::default());
-        let answer = self.service.clone().oneshot(event).await.expect("answer");
-        answer["batchItemFailures"]
-            .as_array()
-            .expect("a list")
-            .len()
+        failed(&self.answer(event.clone()).await).len()
+    }
+
+    async fn answer(&self, event: Value) -> Value {
+        let event = LambdaEvent::new(event, Context::default());
+        self.service.clone().oneshot(event).await.expect("answer")
     }
 
     /// Lets time pass until `moment`, and drives the function with its own queue as a mapping
     /// does.
     pub async fn run_until(&self, moment: &str) {
-        while self.clock.now() < time(moment) {
-            let left = time(moment).since(self.clock.now());
+        while self.kit.now() < time(moment) {
+            let left = time(moment).since(self.kit.now());
             tokio::time::advance(left.min(STEP)).await;
             self.turn().await;
         }
     }
 
     async fn turn(&self) {
-        let messages = self.take("QUEUE_URL").await;
-        if !messages.is_empty() {
-            let records: Vec<Value> = messages.iter().map(record).collect();
-            assert_eq!(self.invoke(&json!({ "Records": records })).await, 0);
-        }
+        let invoke = async |event| {
+            let answer = self.answer(event).await;
+            assert!(failed(&answer).is_empty());
+            answer
+        };
+        self.kit.deliver(&self.vars["QUEUE_URL"], invoke).await;
     }
 
     /// How many messages wait in the clock's own queue.
@@ -128,7 +104,8 @@ impl World {
             ApproximateNumberOfMessagesDelayed,
         ];
         let answer = self
-            .sqs
+            .kit
+            .sqs()
             .get_queue_attributes()
             .queue_url(&self.vars["QUEUE_URL"])
             .set_attribute_names(Some(names.to_vec()))
@@ -142,7 +119,8 @@ impl World {
 
     /// What the owner has been handed since it last looked.
     pub async fn handed(&self) -> Vec<Handed> {
-        let messages = self.take("WAITLIST_CASCADE_QUEUE_URL").await;
+        let owner = &self.vars["WAITLIST_CASCADE_QUEUE_URL"];
+        let messages = self.kit.take(owner).await;
         let mut handed: Vec<Handed> = messages.iter().map(handed).collect();
         handed.sort();
         handed
@@ -150,65 +128,11 @@ impl World {
 
     /// The reasons of the dead letters.
     pub async fn dead_letters(&self) -> Vec<String> {
-        let messages = self.take("DLQ_URL").await;
-        let reason = |message: &Message| {
-            let attributes = message.message_attributes.as_ref().expect("attributes");
-            attributes["callboard-reason"]
-                .string_value
-                .clone()
-                .expect("a reason")
-        };
-        let mut reasons: Vec<_> = messages.iter().map(reason).collect();
+        let letters = self.kit.dead_letters(&self.vars["DLQ_URL"]).await;
+        let mut reasons: Vec<_> = letters.into_iter().map(|letter| letter.reason).collect();
         reasons.sort();
         reasons
     }
-
-    /// Receives and deletes all that can be seen.
-    async fn take(&self, queue: &str) -> Vec<Message> {
-        let url = &self.vars[queue];
-        let mut taken = Vec::new();
-        loop {
-            let received = self
-                .sqs
-                .receive_message()
-                .queue_url(url)
-                .max_number_of_messages(10)
-                .message_attribute_names("All")
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await;
-            let messages = received.expect("received").messages.unwrap_or_default();
-            if messages.is_empty() {
-                return taken;
-            }
-            for message in &messages {
-                let handle = message.receipt_handle.as_deref().expect("a handle");
-                let delete = self
-                    .sqs
-                    .delete_message()
-                    .queue_url(url)
-                    .receipt_handle(handle);
-                delete.send().await.expect("deleted");
-            }
-            taken.extend(messages);
-        }
-    }
-}
-
-/// A received message as Lambda hands it over.
-fn record(message: &Message) -> Value {
-    let attributes = message.message_attributes.clone().unwrap_or_default();
-    let attributes = attributes.into_iter().map(|(name, value)| {
-        let value = json!({ "dataType": value.data_type, "stringValue": value.string_value });
-        (name, value)
-    });
-    json!({
-        "messageId": message.message_id,
-        "receiptHandle": message.receipt_handle,
-        "body": message.body,
-        "attributes": { "ApproximateReceiveCount": "1" },
-        "messageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
-    })
 }
 
 fn handed(message: &Message) -> Handed {

@@ -2,9 +2,10 @@
 
 use callboard_contracts::waitlist::Urgency;
 use callboard_runtime::settings::SettingsError;
+use callboard_testkit::twice_and_backwards;
 use serde_json::{Value, json};
 
-use crate::world::{World, sample, twice_and_backwards};
+use crate::world::{World, sample};
 
 #[tokio::test(start_paused = true)]
 async fn a_released_slot_is_offered_to_who_waits_longest() {

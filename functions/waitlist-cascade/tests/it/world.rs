@@ -1,7 +1,5 @@
 //! A waitlist in the engine: its tables, its queue, and what happened on it so far.
 
-use std::time::{Duration, SystemTime};
-
 use aws_config::SdkConfig;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
@@ -10,12 +8,11 @@ use callboard_contracts::view::{
 use callboard_contracts::waitlist::{EntryJoined, SlotReleased, Urgency};
 use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::{Entry, Slot, SlotStatus, Timing};
-use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Journal, Loaded};
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{self, Table};
-use callboard_testkit::Faults;
+use callboard_testkit::{DeadLetter, Faults, World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -38,7 +35,7 @@ pub struct World {
     pub journal: Journal,
     pub vars: Vars,
     views: Table,
-    sqs: aws_sdk_sqs::Client,
+    kit: Kit,
     service: Service,
 }
 
@@ -69,37 +66,15 @@ pub fn cause() -> Cause {
 
 /// One of this function's samples.
 pub fn sample(case: &str) -> Value {
-    let path = format!(
-        "{}/../../events/samples/waitlist-cascade/{case}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(path).expect("a sample");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-/// The same records, each twice, the last first.
-pub fn twice_and_backwards(event: &Value) -> Value {
-    let records = event["Records"].as_array().expect("records");
-    let copies = records.iter().map(|record| {
-        let mut copy = record.clone();
-        let id = record["messageId"].as_str().expect("an id");
-        copy["messageId"] = Value::from(format!("{id}-again"));
-        copy
-    });
-    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
-    all.reverse();
-    serde_json::json!({ "Records": all })
+    callboard_testkit::sample("waitlist-cascade", case)
 }
 
 impl World {
     /// An empty waitlist at [`START`].
     pub async fn new() -> Self {
-        let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
-        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let kit = Kit::starting_at(time(START)).await;
         let sdk = callboard_testkit::interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-        let sqs = aws_sdk_sqs::Client::new(&sdk);
         let queues = kit.queue("waitlist-cascade.fifo").await;
         let vars = [
             ("JOURNAL_TABLE", "journal"),
@@ -120,7 +95,7 @@ impl World {
             journal: Journal::new(dynamodb, "journal"),
             views: Table::new(&sdk, "views"),
             vars,
-            sqs,
+            kit,
             sdk,
         }
     }
@@ -281,9 +256,7 @@ impl World {
     pub async fn invoke(&self, event: &Value) -> Vec<String> {
         let event = LambdaEvent::new(event.clone(), Context::default());
         let answer = self.service.clone().oneshot(event).await.expect("answer");
-        let failures = answer["batchItemFailures"].as_array().expect("a list");
-        let id = |failure: &Value| failure["itemIdentifier"].as_str().expect("id").to_owned();
-        failures.iter().map(id).collect()
+        failed(&answer)
     }
 
     /// Invokes with what came back, again and again, until nothing does.
@@ -304,34 +277,8 @@ impl World {
 
     /// Reason and body of every dead letter.
     pub async fn dead_letters(&self) -> Vec<(String, String)> {
-        let mut letters = Vec::new();
-        loop {
-            let received = self
-                .sqs
-                .receive_message()
-                .queue_url(&self.vars["DLQ_URL"])
-                .max_number_of_messages(10)
-                .message_attribute_names("All")
-                .send()
-                .await
-                .expect("received")
-                .messages
-                .unwrap_or_default();
-            if received.is_empty() {
-                return letters;
-            }
-            for message in received {
-                let attributes = message.message_attributes.unwrap_or_default();
-                let reason = attributes["callboard-reason"].string_value.clone();
-                letters.push((reason.expect("a reason"), message.body.expect("a body")));
-                self.sqs
-                    .delete_message()
-                    .queue_url(&self.vars["DLQ_URL"])
-                    .receipt_handle(message.receipt_handle.expect("a handle"))
-                    .send()
-                    .await
-                    .expect("deleted");
-            }
-        }
+        let letters = self.kit.dead_letters(&self.vars["DLQ_URL"]).await;
+        let parts = |letter: DeadLetter| (letter.reason, letter.body);
+        letters.into_iter().map(parts).collect()
     }
 }

@@ -1,8 +1,9 @@
 //! What comes by the queue: the samples, doubled, out of order, poisoned.
 
 use callboard_runtime::settings::SettingsError;
+use callboard_testkit::twice_and_backwards;
 
-use crate::world::{World, sample, twice_and_backwards};
+use crate::world::{World, sample};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_brings_its_stream_up_to_the_tail_and_the_others_find_it_done() {

@@ -1,7 +1,6 @@
 //! A journal with streams in it, the table of views, and the function between them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use callboard_contracts::waitlist::{
@@ -10,13 +9,13 @@ use callboard_contracts::waitlist::{
 };
 use callboard_contracts::{Cause, DomainEvent, Fold, StreamId, Timestamp};
 use callboard_domain::waitlist::{Entry, Slot};
-use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{self, Table};
+use callboard_testkit::{World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 use waitlist_projector::projection::Deps;
 
@@ -28,7 +27,7 @@ pub struct World {
     pub vars: Vars,
     pub clock: callboard_runtime::Clock,
     pub deps: Deps,
-    sqs: aws_sdk_sqs::Client,
+    kit: Kit,
     dynamodb: aws_sdk_dynamodb::Client,
     service: Service,
 }
@@ -47,26 +46,7 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 /// One of this function's samples.
 pub fn sample(case: &str) -> Value {
-    let path = format!(
-        "{}/../../events/samples/waitlist-projector/{case}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let text = std::fs::read_to_string(path).expect("a sample");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-/// The same records, each twice, the last first.
-pub fn twice_and_backwards(event: &Value) -> Value {
-    let records = event["Records"].as_array().expect("records");
-    let copies = records.iter().map(|record| {
-        let mut copy = record.clone();
-        let id = record["messageId"].as_str().expect("an id");
-        copy["messageId"] = Value::from(format!("{id}-again"));
-        copy
-    });
-    let mut all: Vec<Value> = records.iter().cloned().chain(copies).collect();
-    all.reverse();
-    json!({ "Records": all })
+    callboard_testkit::sample("waitlist-projector", case)
 }
 
 pub fn released(version: u32, service: &str) -> SlotEvent {
@@ -145,12 +125,9 @@ pub fn offered() -> EntryEvent {
 impl World {
     /// An empty journal and no views.
     pub async fn new() -> Self {
-        let base = u64::try_from(time(START).as_millis()).expect("after 1970");
-        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(base);
-        let kit = callboard_testkit::World::with(Clock::tokio(start), false).await;
+        let kit = Kit::starting_at(time(START)).await;
         let sdk = callboard_testkit::interleaved(kit.sdk());
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
-        let sqs = aws_sdk_sqs::Client::new(&sdk);
         let queues = kit.queue("waitlist-projector").await;
         let vars = [
             ("JOURNAL_TABLE", "journal".to_owned()),
@@ -170,7 +147,7 @@ impl World {
             deps,
             sdk,
             vars,
-            sqs,
+            kit,
             dynamodb,
         }
     }
@@ -220,10 +197,7 @@ impl World {
     pub async fn invoke(&self, event: &Value) -> usize {
         let event = LambdaEvent::new(event.clone(), Context::default());
         let answer = self.service.clone().oneshot(event).await.expect("answer");
-        answer["batchItemFailures"]
-            .as_array()
-            .expect("a list")
-            .len()
+        failed(&answer).len()
     }
 
     /// Everything in the table: `pk sk` → document, with what it has seen.
@@ -259,26 +233,9 @@ impl World {
 
     /// The reasons of the dead letters, sorted.
     pub async fn dead_letters(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        loop {
-            let received = self
-                .sqs
-                .receive_message()
-                .queue_url(&self.vars["DLQ_URL"])
-                .max_number_of_messages(10)
-                .message_attribute_names("All")
-                .send()
-                .await;
-            let messages = received.expect("received").messages.unwrap_or_default();
-            if messages.is_empty() {
-                reasons.sort();
-                return reasons;
-            }
-            for message in messages {
-                let attributes = message.message_attributes.unwrap_or_default();
-                let reason = attributes["callboard-reason"].string_value.clone();
-                reasons.push(reason.expect("a reason"));
-            }
-        }
+        let letters = self.kit.dead_letters(&self.vars["DLQ_URL"]).await;
+        let mut reasons: Vec<_> = letters.into_iter().map(|letter| letter.reason).collect();
+        reasons.sort();
+        reasons
     }
 }
