@@ -23,7 +23,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -257,7 +256,9 @@ impl Connect for Sockets {
                 return Ok(Box::new(socket) as Box<dyn AsyncTokioStream>);
             };
             let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
-            Ok(Box::new(Tls(tls.connect(name, socket).await?)) as Box<dyn AsyncTokioStream>)
+            let peer = socket.peer_addr()?;
+            let stream = Peered::new(tls.connect(name, socket).await?, peer);
+            Ok(Box::new(stream) as Box<dyn AsyncTokioStream>)
         })
     }
 }
@@ -278,45 +279,55 @@ fn tls() -> io::Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// A TLS stream in the form that lettre takes.
-struct Tls(TlsStream<TcpStream>);
+/// A stream in the form that lettre takes: one that names its peer.
+pub struct Peered<S> {
+    stream: S,
+    peer: SocketAddr,
+}
 
-impl fmt::Debug for Tls {
+impl<S> Peered<S> {
+    /// `stream`, which leads to `peer`.
+    pub const fn new(stream: S, peer: SocketAddr) -> Self {
+        Self { stream, peer }
+    }
+}
+
+impl<S> fmt::Debug for Peered<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls")
+        f.debug_tuple("Peered").field(&self.peer).finish()
     }
 }
 
-impl AsyncTokioStream for Tls {
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> AsyncTokioStream for Peered<S> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().0.peer_addr()
+        Ok(self.peer)
     }
 }
 
-impl AsyncRead for Tls {
+impl<S: AsyncRead + Unpin> AsyncRead for Peered<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl AsyncWrite for Tls {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Peered<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -3,17 +3,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use callboard_mailbox::Mailbox;
-use email_sender::provider::smtp::{Connect, Connecting, Smtp};
+use email_sender::provider::smtp::{Connect, Connecting, Peered, Smtp};
 use email_sender::provider::{Accepted, Message, Provider, SendError, Sending};
 use lettre::transport::smtp::client::AsyncTokioStream;
-use tokio::io::{
-    AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf,
-};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::sync::{Semaphore, mpsc};
 
 /// The real SMTP provider, over pipes into `mailbox`.
@@ -59,7 +55,7 @@ impl Connect for MuteAfterText {
             // Reads on, and never answers.
             while lines.next_line().await.unwrap().is_some() {}
         });
-        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+        piped(client)
     }
 }
 
@@ -70,7 +66,7 @@ impl Connect for Pipes {
         let (client, server) = tokio::io::duplex(16 * 1024);
         let mailbox = self.0.clone();
         tokio::spawn(async move { mailbox.session(server).await });
-        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+        piped(client)
     }
 }
 
@@ -91,44 +87,14 @@ impl Connect for Silent {
             std::future::pending::<()>().await;
             drop(server);
         });
-        Box::pin(async { Ok(Box::new(Pipe(client)) as Box<dyn AsyncTokioStream>) })
+        piped(client)
     }
 }
 
 /// lettre asks a stream for its peer; a pipe has none, so this says loopback.
-#[derive(Debug)]
-struct Pipe(DuplexStream);
-
-impl AsyncTokioStream for Pipe {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(SocketAddr::from(([127, 0, 0, 1], 25)))
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
+fn piped(pipe: DuplexStream) -> Connecting<'static> {
+    let stream = Peered::new(pipe, SocketAddr::from(([127, 0, 0, 1], 25)));
+    Box::pin(async { Ok(Box::new(stream) as Box<dyn AsyncTokioStream>) })
 }
 
 /// A provider whose calls begin visibly, wait to be let on, and end as scripted (else accepted).
