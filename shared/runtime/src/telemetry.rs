@@ -5,16 +5,20 @@
 
 use callboard_contracts::Cause;
 use tracing::Span;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::settings::Vars;
 
-/// Starts JSON logging to standard output at the level of `LOG_LEVEL` (default `info`; any
-/// `tracing` filter). A second call changes nothing, so that hosts and tests may call it freely.
+/// Crates, by the beginning of their names, that write what passes through them to the log below
+/// `info`: the SDK's requests and answers, Lambda's raw events, HTTP and SMTP as spoken.
+const TELL_PAYLOADS: [&str; 7] = ["aws", "h2", "hyper", "lambda", "lettre", "rustls", "tower"];
+
+/// Starts JSON logging to standard output at the level of `LOG_LEVEL` (default `info`), as
+/// [`filter`] reads it. A second call changes nothing, so that hosts and tests may call it freely.
 pub fn init(vars: &Vars) {
-    let level = vars.get("LOG_LEVEL").map_or("info", String::as_str);
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(vars.get("LOG_LEVEL").map_or("info", String::as_str));
     let started = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -25,6 +29,29 @@ pub fn init(vars: &Vars) {
         .try_init();
     // An error means that a subscriber is there already.
     drop(started);
+}
+
+/// The filter for a level (or any `tracing` filter): what cannot be read is `info`. Whatever the
+/// level, crates that would log payloads stay at `info`; only a filter that names one of their
+/// modules opens it.
+///
+/// ```
+/// use callboard_runtime::telemetry::filter;
+/// assert!(filter("trace").to_string().contains("aws=info"));
+/// assert_eq!(filter("warn").to_string(), "warn");
+/// ```
+#[must_use]
+pub fn filter(level: &str) -> EnvFilter {
+    let asked = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    if asked
+        .max_level_hint()
+        .is_some_and(|most| most <= LevelFilter::INFO)
+    {
+        return asked;
+    }
+    let caps = TELL_PAYLOADS.iter().map(|name| format!("{name}=info"));
+    caps.filter_map(|cap| cap.parse().ok())
+        .fold(asked, EnvFilter::add_directive)
 }
 
 /// The span of one record or command: what it logs can be found by either id.
@@ -74,6 +101,19 @@ fn is_hex(text: &str, length: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_level_never_opens_what_logs_payloads_and_only_a_module_named_does() {
+        for level in ["debug", "trace", "info,callboard_runtime=trace"] {
+            let told = filter(level).to_string();
+            for name in TELL_PAYLOADS {
+                assert!(told.contains(&format!("{name}=info")), "{level}: {told}");
+            }
+        }
+        let named = filter("debug,aws_smithy_runtime=trace").to_string();
+        assert!(named.contains("aws_smithy_runtime=trace"));
+        assert_eq!(filter("no filter=at=all").to_string(), "info");
+    }
 
     #[test]
     fn a_trace_header_of_zeros_or_of_another_form_is_not_carried_on() {
