@@ -1,0 +1,198 @@
+//! The template is the truth of the topology, with the real functions in it: what it says is what
+//! runs, and what the functions need is in it. (Which constructs are served is tested in
+//! `infra/template`, that every binary is known in `infra/host`.)
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use callboard_cli::system::{Options, TEMPLATE};
+use callboard_host::{Registry, Service};
+use lambda_runtime::LambdaEvent;
+use serde_json::{Value, json};
+use tower::service_fn;
+
+use crate::house::{FUNCTIONS, House};
+use crate::story::order_of;
+
+/// A consumer that the house does not have: it hears of every notification.
+const AUDITOR: &str = "
+  AuditorQueue:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: !Ref VisibilityTimeoutSeconds
+      RedrivePolicy:
+        deadLetterTargetArn: !GetAtt AuditorDeadLetterQueue.Arn
+        maxReceiveCount: 10
+  AuditorDeadLetterQueue:
+    Type: AWS::SQS::Queue
+  AuditorSubscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      TopicArn: !Ref NotificationEventsTopic
+      Protocol: sqs
+      Endpoint: !GetAtt AuditorQueue.Arn
+      RawMessageDelivery: true
+  AuditorFunction:
+    Type: AWS::Serverless::Function
+    Metadata:
+      BuildMethod: rust-cargolambda
+      BuildProperties: {Binary: auditor}
+    Properties:
+      CodeUri: ../functions/auditor/
+      Role: !GetAtt EmailSenderRole.Arn
+      Environment:
+        Variables:
+          FUNCTION_NAME: auditor
+          HEARS: !GetAtt AuditorQueue.QueueName
+      Events:
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt AuditorQueue.Arn
+            BatchSize: 10
+            FunctionResponseTypes: [ReportBatchItemFailures]
+";
+
+type Heard = Arc<Mutex<Vec<(String, String)>>>;
+
+/// The house's functions and one that notes the type of what it hears.
+fn with_auditor(heard: &Heard) -> Registry {
+    let heard = heard.clone();
+    Registry::standard().with("auditor", move |vars, _sdk| {
+        let (heard, queue) = (heard.clone(), vars["HEARS"].clone());
+        let note = move |event: LambdaEvent<Value>| {
+            let records = event.payload["Records"].as_array().cloned();
+            for record in records.unwrap_or_default() {
+                let kind = &record["messageAttributes"]["type"]["stringValue"];
+                let kind = kind.as_str().unwrap_or_default().to_owned();
+                heard
+                    .lock()
+                    .expect("unpoisoned")
+                    .push((queue.clone(), kind));
+            }
+            async { Ok::<_, lambda_runtime::Error>(json!({ "batchItemFailures": [] })) }
+        };
+        async move { Ok::<_, Infallible>(Service::new(service_fn(note))) }
+    })
+}
+
+#[tokio::test]
+async fn a_renamed_queue_and_an_added_consumer_run_as_the_template_says() {
+    let copy = TEMPLATE
+        .replace("EmailSenderQueue", "PostOfficeQueue")
+        .replacen("\nOutputs:", &format!("{AUDITOR}\nOutputs:"), 1);
+    assert_ne!(copy, TEMPLATE);
+    let heard = Heard::default();
+    let house = House::live_with(Options {
+        template: ("copy.yaml".to_owned(), copy),
+        registry: with_auditor(&heard),
+        ..Options::default()
+    })
+    .await;
+    let names: Vec<_> = house.queues().into_iter().map(|(name, _)| name).collect();
+    assert!(names.contains(&"PostOfficeQueue".to_owned()));
+    assert!(!names.contains(&"EmailSenderQueue".to_owned()));
+
+    let dana = house.register("dana").await;
+    house
+        .say("OrderPlaced", "evt-1", order_of(&dana.id))
+        .await
+        .expect(202);
+    house
+        .until("the mail", async || house.mails_to(&dana.email).await.pop())
+        .await;
+    house.at_rest().await;
+    let mut heard = heard.lock().expect("unpoisoned").clone();
+    heard.sort();
+    let kinds = ["delivery-succeeded", "notification-planned"];
+    let expected = kinds.map(|kind| {
+        let queue = "callboard-AuditorQueue".to_owned();
+        (queue, format!("callboard.notification.{kind}.v1"))
+    });
+    assert_eq!(heard, expected);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn without_the_timeline_index_all_but_timelines_works() {
+    let mut options = Options::default();
+    options
+        .parameters
+        .insert("TimelineIndex".to_owned(), "false".to_owned());
+    let house = House::live_with(options).await;
+    let dana = house.register("dana").await;
+    let answer = house.order(&dana.id).await.expect(202).json();
+    house
+        .until("the mail", async || house.mails_to(&dana.email).await.pop())
+        .await;
+    let correlation = answer["correlationId"].as_str().expect("an id");
+    let refused = house.api.get(&format!("/v1/timelines/{correlation}")).await;
+    assert_eq!(
+        (refused.status, refused.problem().as_str()),
+        (501, "no-timeline-index")
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn every_variable_that_a_function_requires_is_in_the_template_and_missed_by_its_name() {
+    let house = House::live().await;
+    let registry = Registry::standard();
+    for function in FUNCTIONS {
+        let vars = house
+            .host()
+            .environment(&logical_id(function))
+            .expect("a function")
+            .clone();
+        let build = async |vars| {
+            let built = registry.build(function, vars, house.sdk.clone()).await;
+            built.expect("a function")
+        };
+        assert!(build(vars.clone()).await.is_ok(), "{function}");
+        let mut required = Vec::new();
+        for name in vars.keys() {
+            let mut without = vars.clone();
+            without.remove(name);
+            if let Err(error) = build(without).await {
+                assert!(
+                    error.to_string().contains(name),
+                    "{function} without {name}: {error}"
+                );
+                required.push(name.as_str());
+            }
+        }
+        let reads_a_table = function != "outbox-relay" && function != "deadline-clock";
+        assert_eq!(
+            required.contains(&"JOURNAL_TABLE"),
+            reads_a_table,
+            "{function}"
+        );
+    }
+    house.close().await;
+}
+
+/// `email-sender` is `EmailSenderFunction`.
+fn logical_id(function: &str) -> String {
+    let words = function.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect::<String>() + "Function"
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_be_served_is_refused_by_line_and_property() {
+    let copy = TEMPLATE.replacen(
+        "FifoThroughputScope: MessageGroup",
+        "FifoThroughputScope: MessageGroup\n      DeliveryPolicyNobodyKnows: 1",
+        1,
+    );
+    let options = Options {
+        template: ("copy.yaml".to_owned(), copy),
+        ..Options::default()
+    };
+    let error = callboard_cli::system::System::start(options).await.err();
+    let text = error.expect("refused").to_string();
+    assert!(text.contains("copy.yaml:"), "{text}");
+    assert!(text.contains("DeliveryPolicyNobodyKnows"), "{text}");
+}

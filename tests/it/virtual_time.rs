@@ -109,8 +109,19 @@ async fn an_answer_counts_until_the_deadline_and_not_after_it_whatever_the_timer
     // The hold is still there: it is released five seconds later.
     wait_until(&house, deadline).await;
     let late = house.press(&link, "accept").await;
-    assert_eq!((late.status, late.problem().as_str()), (409, "offer-expired"));
-    assert!(times_of(&house, &released.slot, "callboard.waitlist.hold-released.v1").await.is_empty());
+    assert_eq!(
+        (late.status, late.problem().as_str()),
+        (409, "offer-expired")
+    );
+    assert!(
+        times_of(
+            &house,
+            &released.slot,
+            "callboard.waitlist.hold-released.v1"
+        )
+        .await
+        .is_empty()
+    );
 
     let link = house.offer_to(&ben).await;
     let deadline = deadline_of(&house, &released.slot).await;
@@ -133,7 +144,11 @@ async fn whoever_joins_between_the_two_looks_is_offered_the_slot() {
     let released = house.release("clinic", WINDOW).await;
     house
         .until("the first empty look", async || {
-            let times = times_of(&house, &released.slot, "callboard.waitlist.candidate-not-found.v1");
+            let times = times_of(
+                &house,
+                &released.slot,
+                "callboard.waitlist.candidate-not-found.v1",
+            );
             (!times.await.is_empty()).then_some(())
         })
         .await;
@@ -182,7 +197,12 @@ async fn a_timeline_tells_the_whole_story_under_one_correlation_id() {
 
 #[test]
 fn every_slot_event_is_one_that_these_tests_know_by_name() {
-    for name in ["slot-held", "candidate-not-found", "slot-opened-to-public", "hold-released"] {
+    for name in [
+        "slot-held",
+        "candidate-not-found",
+        "slot-opened-to-public",
+        "hold-released",
+    ] {
         let full = format!("callboard.waitlist.{name}.v1");
         assert!(SlotEvent::TYPES.contains(&full.as_str()), "{full}");
     }

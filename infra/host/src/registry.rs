@@ -93,6 +93,17 @@ impl Registry {
         self.0.keys().map(String::as_str)
     }
 
+    /// Builds one function from its environment; `None` if there is none of that name.
+    pub async fn build(
+        &self,
+        binary: &str,
+        vars: Vars,
+        sdk: SdkConfig,
+    ) -> Option<Result<Service, BoxError>> {
+        let build = self.get(binary)?;
+        Some(build(vars, sdk).await)
+    }
+
     pub(crate) fn get(&self, binary: &str) -> Option<&Build> {
         self.0.get(binary)
     }

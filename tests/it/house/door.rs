@@ -111,6 +111,9 @@ impl Answer {
     pub fn problem(&self) -> String {
         let body = self.json();
         let kind = body["type"].as_str().unwrap_or_default();
-        kind.rsplit([':', '/']).next().unwrap_or_default().to_owned()
+        kind.rsplit([':', '/'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     }
 }

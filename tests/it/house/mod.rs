@@ -61,6 +61,15 @@ pub struct Mail {
     pub headers: std::collections::BTreeMap<String, String>,
 }
 
+impl Mail {
+    /// A header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> &str {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+}
+
 impl House {
     /// As `callboard dev` starts it: sockets on free ports, real SMTP, real time, with the short
     /// waits that the template's parameters allow.
@@ -110,6 +119,10 @@ impl House {
             Keep::Still(parts) => &parts.host_faults,
             Keep::Live(_) => panic!("a live house has no faults"),
         }
+    }
+
+    pub fn on_virtual_time(&self) -> bool {
+        matches!(self.keep, Keep::Still(_))
     }
 
     pub fn now(&self) -> Timestamp {

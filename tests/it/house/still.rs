@@ -20,6 +20,9 @@ const PREFIX: &str = "test-";
 /// Base of the links in mails. Nothing listens there: a test takes the path.
 const PUBLIC_URL: &str = "http://board.example";
 
+/// Seed of what is drawn in a still house.
+const SEED: u64 = 7;
+
 /// Every function of the template.
 pub const FUNCTIONS: [&str; 8] = [
     "command-api",
@@ -69,6 +72,8 @@ pub struct Site {
     engine: Engine,
     stack: Stack,
     setup: Setup,
+    faults: BTreeMap<&'static str, Faults>,
+    host_faults: Faults,
 }
 
 /// A still house's parts.
@@ -91,11 +96,22 @@ impl Site {
             .with("LinkKeys", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE");
         parameters.values.extend(setup.parameters.clone());
         let stack = callboard_template::load(TEMPLATE_NAME, TEMPLATE, &parameters);
+        let engine = engine.await.expect("the engine opens");
+        // Jitter is drawn from this thread's generator: the same in every run.
+        fastrand::seed(SEED);
+        let around = || Faults::around(engine.http_client());
         Self {
-            engine: engine.await.expect("the engine opens"),
             stack: stack.unwrap_or_else(|problems| panic!("{problems}")),
             setup,
+            faults: FUNCTIONS.map(|name| (name, around())).into(),
+            host_faults: around(),
+            engine,
         }
+    }
+
+    /// The faults that a function will meet from its first call.
+    pub fn faults(&self, function: &str) -> &Faults {
+        &self.faults[function]
     }
 
     pub fn sdk(&self) -> SdkConfig {
@@ -113,14 +129,11 @@ impl Site {
     /// Starts the functions.
     pub async fn open(self) -> House {
         let sdk = self.sdk();
-        let around = || Faults::around(self.engine.http_client());
-        let faults: BTreeMap<_, _> = FUNCTIONS.map(|name| (name, around())).into();
-        let host_faults = around();
         let post = mailbox(&sdk).await;
-        let registry = registry(&faults, &post).wrapped(self.setup.layer);
+        let registry = registry(&self.faults, &post).wrapped(self.setup.layer);
         let config = HostConfig {
             names_prefix: PREFIX.to_owned(),
-            ..HostConfig::new(self.stack, host_faults.sdk_config(&sdk), registry)
+            ..HostConfig::new(self.stack, self.host_faults.sdk_config(&sdk), registry)
         };
         let config = HostConfig {
             function_sdk: sdk.clone(),
@@ -135,8 +148,8 @@ impl Site {
             pause_max: PAUSE_STILL,
             keep: Keep::Still(Box::new(Parts {
                 host,
-                faults,
-                host_faults,
+                faults: self.faults,
+                host_faults: self.host_faults,
                 _engine: self.engine,
             })),
         }
