@@ -229,33 +229,21 @@ pub fn accept(
     received_at: Timestamp,
 ) -> Result<Vec<SlotEvent>, Refusal> {
     let facts = slot.known()?;
-    match &slot.status {
-        SlotStatus::Held {
-            offer_id: held,
-            entry_id,
-            expires_at,
-        } if held == offer_id => {
-            if received_at >= *expires_at {
-                return Err(Refusal::OfferExpired);
-            }
-            Ok(vec![
-                SlotFilled {
-                    waitlist_id: facts.waitlist_id.clone(),
-                    slot_id: facts.slot_id.clone(),
-                    slot_version: facts.version,
-                    offer_id: offer_id.clone(),
-                    entry_id: entry_id.clone(),
-                }
-                .into(),
-            ])
+    let entry_id = answerable(slot, offer_id, received_at).map_err(|refusal| match refusal {
+        // Not the same answer again, but another one.
+        Refusal::AlreadyDeclined => Refusal::AlreadyAnswered,
+        refusal => refusal,
+    })?;
+    Ok(vec![
+        SlotFilled {
+            waitlist_id: facts.waitlist_id.clone(),
+            slot_id: facts.slot_id.clone(),
+            slot_version: facts.version,
+            offer_id: offer_id.clone(),
+            entry_id: entry_id.clone(),
         }
-        SlotStatus::Filled { offer_id: by, .. } if by == offer_id => Err(Refusal::AlreadyAccepted),
-        _ => Err(match slot.ended.get(offer_id) {
-            Some(HoldEnd::Declined) => Refusal::AlreadyAnswered,
-            Some(HoldEnd::Expired) => Refusal::OfferExpired,
-            None => unknown_offer(slot),
-        }),
-    }
+        .into(),
+    ])
 }
 
 /// Decides on a no that was received at `received_at`.
@@ -268,24 +256,11 @@ pub fn decline(
     received_at: Timestamp,
 ) -> Result<Vec<SlotEvent>, Refusal> {
     let facts = slot.known()?;
-    match &slot.status {
-        SlotStatus::Held {
-            offer_id: held,
-            expires_at,
-            ..
-        } if held == offer_id => {
-            if received_at >= *expires_at {
-                return Err(Refusal::OfferExpired);
-            }
-            Ok(vec![hold_released(facts, offer_id, HoldEnd::Declined)])
-        }
-        SlotStatus::Filled { offer_id: by, .. } if by == offer_id => Err(Refusal::AlreadyAnswered),
-        _ => Err(match slot.ended.get(offer_id) {
-            Some(HoldEnd::Declined) => Refusal::AlreadyDeclined,
-            Some(HoldEnd::Expired) => Refusal::OfferExpired,
-            None => unknown_offer(slot),
-        }),
-    }
+    answerable(slot, offer_id, received_at).map_err(|refusal| match refusal {
+        Refusal::AlreadyAccepted => Refusal::AlreadyAnswered,
+        refusal => refusal,
+    })?;
+    Ok(vec![hold_released(facts, offer_id, HoldEnd::Declined)])
 }
 
 /// What the cascade should do with the slot now.
@@ -343,6 +318,34 @@ fn free_at(slot: &Slot, timing: &Timing, now: Timestamp) -> Result<Vec<SlotEvent
         SlotStatus::Filled { .. } => Err(Refusal::SlotTaken),
         SlotStatus::OpenedToPublic => Err(Refusal::SlotPublic),
         SlotStatus::Withdrawn => Err(Refusal::SlotWithdrawn),
+    }
+}
+
+/// Who the slot is held for under `offer_id`, if an answer that was received at `received_at`
+/// counts; otherwise what has become of the offer.
+fn answerable<'a>(
+    slot: &'a Slot,
+    offer_id: &OfferId,
+    received_at: Timestamp,
+) -> Result<&'a EntryId, Refusal> {
+    match &slot.status {
+        SlotStatus::Held {
+            offer_id: held,
+            entry_id,
+            expires_at,
+        } if held == offer_id => {
+            if received_at < *expires_at {
+                Ok(entry_id)
+            } else {
+                Err(Refusal::OfferExpired)
+            }
+        }
+        SlotStatus::Filled { offer_id: by, .. } if by == offer_id => Err(Refusal::AlreadyAccepted),
+        _ => Err(match slot.ended.get(offer_id) {
+            Some(HoldEnd::Declined) => Refusal::AlreadyDeclined,
+            Some(HoldEnd::Expired) => Refusal::OfferExpired,
+            None => unknown_offer(slot),
+        }),
     }
 }
 
