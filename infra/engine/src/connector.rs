@@ -48,16 +48,7 @@ impl HttpConnector for InProcess {
                     .map_err(ConnectorError::user)?
                     .to_bytes(),
             };
-            let response = inner
-                .answer(Call {
-                    method: parts.method,
-                    path: parts.uri.path().to_owned(),
-                    query: parts.uri.query().unwrap_or_default().to_owned(),
-                    headers: parts.headers,
-                    body,
-                })
-                .await
-                .map(SdkBody::from);
+            let response = inner.answer(Call::of(parts, body)).await.map(SdkBody::from);
             HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
         })
     }

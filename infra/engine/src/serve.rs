@@ -104,16 +104,7 @@ fn run(
 async fn handle(inner: Arc<Inner>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
-        Ok(body) => inner
-            .answer(Call {
-                method: parts.method,
-                path: parts.uri.path().to_owned(),
-                query: parts.uri.query().unwrap_or_default().to_owned(),
-                headers: parts.headers,
-                body,
-            })
-            .await
-            .map(Body::from),
+        Ok(body) => inner.answer(Call::of(parts, body)).await.map(Body::from),
         Err(error) => {
             tracing::debug!(%error, "a request's body could not be read");
             StatusCode::PAYLOAD_TOO_LARGE.into_response()

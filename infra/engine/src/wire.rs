@@ -1,6 +1,7 @@
 //! What a request and an answer are before a service sees them, and which service gets which.
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 /// The media type of AWS's JSON 1.0 protocol.
@@ -30,6 +31,17 @@ pub(crate) enum Destination {
 }
 
 impl Call {
+    /// A call, of a request's head and its body.
+    pub(crate) fn of(head: Parts, body: Bytes) -> Self {
+        Self {
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            method: head.method,
+            headers: head.headers,
+            body,
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -80,6 +80,16 @@ pub struct CommitMeta {
     pub cause: Cause,
 }
 
+impl CommitMeta {
+    fn of(commit: &Committed) -> Self {
+        Self {
+            id: commit.id,
+            at: commit.at,
+            cause: commit.cause.clone(),
+        }
+    }
+}
+
 /// A stream's folded state, and where it stands.
 #[derive(Debug, Clone)]
 pub struct Loaded<S> {
@@ -161,11 +171,7 @@ impl<S: Fold> Loaded<S> {
         }
         self.state = state;
         self.number = commit.number;
-        self.last = Some(CommitMeta {
-            id: commit.id,
-            at: commit.at,
-            cause: commit.cause.clone(),
-        });
+        self.last = Some(CommitMeta::of(commit));
         Ok(())
     }
 }
@@ -231,11 +237,7 @@ impl Journal {
                 if let Some(state) = snapshot_of::<S>(&commit) {
                     base.state = state;
                     base.number = commit.number;
-                    base.last = Some(CommitMeta {
-                        id: commit.id,
-                        at: commit.at,
-                        cause: commit.cause.clone(),
-                    });
+                    base.last = Some(CommitMeta::of(&commit));
                     break 'pages;
                 }
                 newer.push(commit);
