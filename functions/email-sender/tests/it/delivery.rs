@@ -14,12 +14,7 @@ async fn a_planned_order_confirmation_arrives_as_a_readable_mail() {
     let world = World::open().await;
     world.register("usr-456", "anna@example.com", &[]).await;
     let planned = world.order(1, "usr-456").await;
-    let answer = invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    let answer = world.deliver(&planned).await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     let mails = world.mails().await;
@@ -54,7 +49,7 @@ async fn an_offer_carries_a_link_that_command_api_will_honour() {
     world.register("usr-1", "anna@example.com", &[]).await;
     let expires = NOON.plus(Duration::from_secs(1_800));
     let planned = world.offer("usr-1", expires).await;
-    invoke(&world.function().await, batch(&[planned]), world.now()).await;
+    world.deliver(&planned).await;
 
     let mail = world.mails().await.remove(0);
     let (_, after) = mail.text.split_once("http://127.0.0.1:8080/o/").unwrap();

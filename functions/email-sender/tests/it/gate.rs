@@ -8,16 +8,11 @@ use callboard_contracts::notification::{DropReason, NotificationCancelled};
 use callboard_domain::notifications::NotificationStatus;
 use serde_json::json;
 
-use crate::world::{NOON, World, batch, invoke};
+use crate::world::{NOON, World};
 
 async fn dropped(world: &World, recipient: &str) -> NotificationStatus {
     let planned = world.order(1, recipient).await;
-    let answer = invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    let answer = world.deliver(&planned).await;
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert!(world.mails().await.is_empty());
     world.state(&planned).await.status
@@ -32,12 +27,7 @@ async fn an_opt_out_after_the_planning_counts_at_the_moment_of_sending() {
     world
         .register("usr-456", "anna@example.com", &[("opted_out", out)])
         .await;
-    invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    world.deliver(&planned).await;
 
     assert!(world.mails().await.is_empty());
     assert_eq!(
@@ -95,12 +85,7 @@ async fn an_offer_that_has_ended_is_not_sent_any_more() {
         .offer("usr-1", NOON.plus(Duration::from_secs(30)))
         .await;
     tokio::time::advance(Duration::from_secs(30)).await;
-    invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    world.deliver(&planned).await;
 
     assert!(world.mails().await.is_empty());
     assert_eq!(
@@ -115,12 +100,7 @@ async fn a_cause_older_than_retention_vouches_for_is_recorded_as_stale() {
     world.register("usr-456", "anna@example.com", &[]).await;
     let long_ago = Timestamp::from_millis(NOON.as_millis() - 15 * 24 * 3_600_000);
     let planned = world.order_with(1, "usr-456", long_ago).await;
-    invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    world.deliver(&planned).await;
 
     assert!(world.mails().await.is_empty());
     assert_eq!(
@@ -138,12 +118,7 @@ async fn a_notification_cancelled_before_its_message_came_is_not_attempted() {
         reason: "order-withdrawn".to_owned(),
     };
     world.commit(&planned, cancelled).await;
-    let answer = invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    let answer = world.deliver(&planned).await;
 
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert!(world.mails().await.is_empty());
@@ -162,12 +137,7 @@ async fn an_event_that_the_journal_has_forgotten_cannot_be_put_into_words() {
         .send()
         .await
         .unwrap();
-    invoke(
-        &world.function().await,
-        batch(std::slice::from_ref(&planned)),
-        world.now(),
-    )
-    .await;
+    world.deliver(&planned).await;
 
     assert_eq!(
         world.state(&planned).await.status,

@@ -239,6 +239,12 @@ impl World {
         self.mailbox.list(&Query::default()).await.unwrap()
     }
 
+    /// Delivers a planned notification to the function, past the queue; its answer.
+    pub async fn deliver(&self, planned: &Planned) -> Value {
+        let event = batch(std::slice::from_ref(planned));
+        invoke(&self.function().await, event, self.now()).await
+    }
+
     /// Puts a message on the function's queue, as the topic's subscription does.
     pub async fn enqueue(&self, body: &str) {
         let text = |value: &str| {
