@@ -16,6 +16,7 @@ use aws_config::SdkConfig;
 use callboard_runtime::batch::{Batch, Outlet, SqsRecord};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::function::{self, Service};
+use callboard_runtime::queue::Queue;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -33,10 +34,9 @@ const CONCURRENCY: usize = 10;
 pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
     let grace_seconds: u32 = settings::parsed(vars, "HOLD_GRACE_SECONDS")?;
     let deps = Deps {
-        sqs: aws_sdk_sqs::Client::new(sdk),
         clock: Clock::from_sdk(sdk),
-        queue_url: settings::required(vars, "QUEUE_URL")?,
-        owner_queue_url: settings::required(vars, "WAITLIST_CASCADE_QUEUE_URL")?,
+        own_queue: Queue::new(sdk, settings::required(vars, "QUEUE_URL")?),
+        owner_queue: Queue::new(sdk, settings::required(vars, "WAITLIST_CASCADE_QUEUE_URL")?),
     };
     let outlet = Outlet::from_vars(vars, sdk)?;
     let shared = Arc::new((deps, outlet, Duration::from_secs(grace_seconds.into())));

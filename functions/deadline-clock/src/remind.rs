@@ -1,32 +1,26 @@
 //! One timer: wait on, or tell its owner.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
-use aws_sdk_sqs::types::MessageAttributeValue;
 use callboard_contracts::Timestamp;
 use callboard_contracts::command::Due;
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
-use callboard_runtime::fault::AwsFault;
+use callboard_runtime::publish::Message;
+use callboard_runtime::queue::{DELAY_SECONDS_MAX, Queue};
 
 use crate::timer::{GROUP_ATTRIBUTE, Timer};
-
-/// Longest delay of one message, in seconds (SQS API Reference, `SendMessage`,
-/// `DelaySeconds`). A longer wait takes several turns.
-pub const DELAY_SECONDS_MAX: i32 = 900;
 
 /// What the function needs to do its work.
 #[derive(Debug, Clone)]
 pub struct Deps {
-    /// Client of all queues.
-    pub sqs: aws_sdk_sqs::Client,
     /// What time it is.
     pub clock: Clock,
     /// Our own queue (standard), where a timer waits.
-    pub queue_url: String,
+    pub own_queue: Queue,
     /// The owner's queue (FIFO), where a due command goes.
-    pub owner_queue_url: String,
+    pub owner_queue: Queue,
 }
 
 /// What became of a timer.
@@ -47,61 +41,45 @@ pub enum Outcome {
 /// [`Failure`] when the queue does not take the message.
 pub async fn run(deps: &Deps, timer: &Timer) -> Result<Outcome, Failure> {
     let now = deps.clock.now();
+    let mut message = message(timer, now)?;
     if now < timer.due.due_at {
         let seconds = delay_seconds(timer.due.due_at, now);
-        let request = message(deps, timer, now)?
-            .queue_url(&deps.queue_url)
-            .delay_seconds(seconds)
-            .message_attributes(GROUP_ATTRIBUTE, text(&timer.group)?);
-        sent(request).await?;
+        let attributes = &mut message.attributes;
+        attributes.insert(GROUP_ATTRIBUTE.to_owned(), timer.group.clone());
+        deps.own_queue.send_later(message, seconds).await?;
         Ok(Outcome::Waits(seconds))
     } else {
-        let request = message(deps, timer, now)?
-            .queue_url(&deps.owner_queue_url)
-            .message_group_id(&timer.group)
-            .message_deduplication_id(timer.id());
-        sent(request).await?;
+        message.group = Some(timer.group.clone());
+        message.dedup = Some(timer.id());
+        deps.owner_queue.send(message).await?;
         Ok(Outcome::HandedOver)
     }
 }
 
-/// Whole seconds until `due_at`, rounded up so that a turn never ends just before it.
+/// Whole seconds until `due_at`, rounded up so that a turn never ends just before it. A longer
+/// wait than a queue's longest delay takes several turns.
 fn delay_seconds(due_at: Timestamp, now: Timestamp) -> i32 {
     let wait: Duration = due_at.since(now);
     let seconds = wait.as_millis().div_ceil(1_000);
     i32::try_from(seconds).map_or(DELAY_SECONDS_MAX, |seconds| seconds.min(DELAY_SECONDS_MAX))
 }
 
-/// The due command as a message, still without its queue.
-fn message(
-    deps: &Deps,
-    timer: &Timer,
-    now: Timestamp,
-) -> Result<SendMessageFluentBuilder, Failure> {
+/// The due command as a message for either queue.
+fn message(timer: &Timer, now: Timestamp) -> Result<Message, Failure> {
     let body = serde_json::to_string(&timer.envelope(now))
         .map_err(|error| Failure::terminal("the due command cannot be written").because(error))?;
-    Ok(deps
-        .sqs
-        .send_message()
-        .message_body(body)
-        .message_attributes("type", text(Due::TYPE)?)
-        .message_attributes("correlationid", text(timer.correlation_id())?))
-}
-
-fn text(value: &str) -> Result<MessageAttributeValue, Failure> {
-    MessageAttributeValue::builder()
-        .data_type("String")
-        .string_value(value)
-        .build()
-        .map_err(|error| Failure::terminal("a message attribute cannot be built").because(error))
-}
-
-async fn sent(request: SendMessageFluentBuilder) -> Result<(), Failure> {
-    request
-        .send()
-        .await
-        .map(drop)
-        .map_err(|error| AwsFault::of("SendMessage", error).into())
+    let attributes = BTreeMap::from([
+        ("type".to_owned(), Due::TYPE.to_owned()),
+        (
+            "correlationid".to_owned(),
+            timer.correlation_id().to_owned(),
+        ),
+    ]);
+    Ok(Message {
+        body,
+        attributes,
+        ..Message::default()
+    })
 }
 
 #[cfg(test)]

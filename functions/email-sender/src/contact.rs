@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_runtime::table::AttributeValue;
 use serde_json::{Map, Value};
 
 /// Sort key of a person's own item.

@@ -85,8 +85,7 @@ pub fn deps(
     provider: Arc<dyn Provider>,
 ) -> Result<Deps, SettingsError> {
     let settings = Settings::from_vars(vars)?;
-    let client = aws_sdk_dynamodb::Client::new(sdk);
-    let journal = Journal::new(client, settings.journal_table);
+    let journal = Journal::open(sdk, settings.journal_table);
     let clock = Clock::from_sdk(sdk);
     Ok(Deps {
         lease: Lease::new(journal.clone(), clock.clone(), Email::new(clock.clone())),

@@ -45,7 +45,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
 pub fn deps(vars: &Vars, sdk: &SdkConfig) -> Result<Deps, SettingsError> {
     let table = settings::required(vars, "JOURNAL_TABLE")?;
     Ok(Deps {
-        journal: Journal::new(aws_sdk_dynamodb::Client::new(sdk), table),
+        journal: Journal::open(sdk, table),
         catalogue: Catalogue::builtin().expect("a test keeps the embedded definitions in order"),
         clock: Clock::from_sdk(sdk),
     })

@@ -31,11 +31,11 @@ const FIRST_TRY: u32 = 1;
 /// [`SettingsError`] names the setting that is missing.
 pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
     let deps = Deps {
-        publisher: Publisher::new(aws_sdk_sns::Client::new(sdk)),
+        publisher: Publisher::open(sdk),
         topics: Topics::from_vars(vars)?,
     };
-    let parked = DeadLetters::new(
-        aws_sdk_sqs::Client::new(sdk),
+    let parked = DeadLetters::open(
+        sdk,
         settings::required(vars, "DLQ_URL")?,
         settings::required(vars, "FUNCTION_NAME")?,
     );

@@ -43,11 +43,9 @@ const EARLY_MAX: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`SettingsError`] names the variable that is missing or malformed.
 pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
-    let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
-    let journal_table = settings::required(vars, "JOURNAL_TABLE")?;
     let seconds = |name| settings::parsed(vars, name).map(Duration::from_secs);
     let deps = Deps {
-        journal: Journal::new(dynamodb.clone(), journal_table.clone()),
+        journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
         timing: Timing {
             hold_grace: seconds("HOLD_GRACE_SECONDS")?,
@@ -56,7 +54,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         clock: Clock::from_sdk(sdk),
     };
     let outlet = Outlet::from_vars(vars, sdk)?;
-    function::warm(vars, &dynamodb, &journal_table).await;
+    function::warm(vars, deps.journal.client(), deps.journal.table()).await;
     let shared = Arc::new((deps, outlet));
     Ok(function::service(move |event: LambdaEvent<Value>| {
         let shared = Arc::clone(&shared);

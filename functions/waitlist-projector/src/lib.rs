@@ -31,14 +31,12 @@ const CONCURRENCY: usize = 10;
 /// # Errors
 /// [`SettingsError`] names the variable that is missing or malformed.
 pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsError> {
-    let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
-    let journal_table = settings::required(vars, "JOURNAL_TABLE")?;
     let deps = Deps {
-        journal: Journal::new(dynamodb.clone(), journal_table.clone()),
+        journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         views: Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?),
     };
     let outlet = Outlet::from_vars(vars, sdk)?;
-    function::warm(vars, &dynamodb, &journal_table).await;
+    function::warm(vars, deps.journal.client(), deps.journal.table()).await;
     let shared = Arc::new((deps, outlet));
     Ok(function::service(move |event: LambdaEvent<Value>| {
         let shared = Arc::clone(&shared);

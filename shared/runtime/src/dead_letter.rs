@@ -120,6 +120,16 @@ impl DeadLetters {
         }
     }
 
+    /// The same through a client of its own.
+    #[must_use]
+    pub fn open(
+        sdk: &aws_config::SdkConfig,
+        url: impl Into<String>,
+        function: impl Into<String>,
+    ) -> Self {
+        Self::new(Client::new(sdk), url, function)
+    }
+
     /// Sets one message aside.
     ///
     /// # Errors

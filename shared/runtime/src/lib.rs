@@ -8,6 +8,7 @@
 //! | [`stream`] | DynamoDB Streams batches with a checkpoint at the first failure |
 //! | [`dead_letter`] | a message set aside with its reason |
 //! | [`publish`] | SNS `PublishBatch` with each entry's answer checked |
+//! | [`queue`] | SQS `SendMessage`, delayed or in a group |
 //! | [`table`] | items of views and contacts: keys, pages, conditional writes |
 //! | `http` (feature) | problem details, JSON bodies and requests of an HTTP API |
 //! | [`bulk`] | strongly consistent reads of many items in one call |
@@ -31,6 +32,7 @@ pub mod http;
 pub mod journal;
 pub mod lease;
 pub mod publish;
+pub mod queue;
 pub mod settings;
 pub mod stream;
 pub mod table;

@@ -26,14 +26,14 @@ const CALLS_MAX: usize = 4;
 /// caller is told.
 const TRIES_MAX: u32 = 3;
 
-/// What is to be published.
+/// What is to be published to a topic, or sent to a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// The body.
     pub body: String,
-    /// Message group, for a FIFO topic.
+    /// Message group, for FIFO.
     pub group: Option<String>,
-    /// Deduplication id, for a FIFO topic.
+    /// Deduplication id, for FIFO.
     pub dedup: Option<String>,
     /// Message attributes, all of type String. Empty ones are left out: SNS refuses them.
     pub attributes: BTreeMap<String, String>,
@@ -71,6 +71,12 @@ impl Publisher {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// Publishes through a client of its own.
+    #[must_use]
+    pub fn open(sdk: &aws_config::SdkConfig) -> Self {
+        Self::new(Client::new(sdk))
     }
 
     /// Publishes all messages in as few calls as the limits allow, in their order. The answer
