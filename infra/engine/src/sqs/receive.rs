@@ -228,6 +228,8 @@ impl Taking<'_> {
             && row.receives >= redrive.receives_max
             && let Some(target) = work.names.queue_in(&redrive.target_arn)
             && let Some(target) = work.queues.named(target).cloned()
+            // A queue that is its own dead-letter queue would give the message back for ever.
+            && target.id != self.queue.id
         {
             bury(work, self.queue, &target, row)?;
             return Ok(false);

@@ -328,3 +328,51 @@ async fn a_batch_is_checked_as_a_whole_and_then_entry_by_entry() {
     assert_eq!(answer.failed()[0].code(), "ReceiptHandleIsInvalid");
     assert_eq!(count(&sqs, &url).await, [0, 0, 0]);
 }
+
+#[test]
+fn a_queue_that_is_its_own_dead_letter_queue_keeps_its_messages() {
+    // On a thread of its own: what is guarded against is a receive that never ends.
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let engine = engine().await;
+            let sqs = Client::new(&engine.sdk_config());
+            for (name, fifo) in [("own", false), ("own.fifo", true)] {
+                let kind: &[_] = if fifo {
+                    &[(QueueAttributeName::FifoQueue, "true")]
+                } else {
+                    &[]
+                };
+                let url = queue(&sqs, name, kind).await;
+                let policy = format!(
+                    r#"{{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:{name}","maxReceiveCount":1}}"#
+                );
+                sqs.set_queue_attributes()
+                    .queue_url(&url)
+                    .attributes(QueueAttributeName::RedrivePolicy, policy)
+                    .send()
+                    .await
+                    .expect("set");
+                let mut message = sqs.send_message().queue_url(&url).message_body("a");
+                if fifo {
+                    message = message.message_group_id("g").message_deduplication_id("a");
+                }
+                message.send().await.expect("sent");
+                for count in ["1", "2", "3"] {
+                    let received = receive(&sqs, &url, 10).await;
+                    assert_eq!(received.len(), 1, "{name} {count}");
+                    tokio::time::sleep(Duration::from_secs(31)).await;
+                }
+            }
+        });
+        let _ = done.send(());
+    });
+    finished
+        .recv_timeout(Duration::from_secs(20))
+        .expect("every receive ends");
+}
