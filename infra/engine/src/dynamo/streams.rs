@@ -163,7 +163,9 @@ pub(super) fn iterator(storage: &Storage, body: &str, clock: &Clock) -> Outcome<
             .and_then(|stored| not_trimmed(stored, clock))
     };
     let position = match request.shard_iterator_type.as_str() {
-        "TRIM_HORIZON" => begin(&table),
+        // What is too old is passed over even if it is not yet trimmed, as after days without a
+        // start.
+        "TRIM_HORIZON" => begin(&table).max(horizon(clock)),
         "LATEST" => bound(storage, &table.table_name, "MAX")?.unwrap_or(0),
         "AT_SEQUENCE_NUMBER" => named()? - 1,
         "AFTER_SEQUENCE_NUMBER" => named()?,
@@ -201,10 +203,14 @@ fn begin(table: &TableMetadata) -> i64 {
     (seconds.saturating_mul(1_000_000) + nanos / 1000 - LABEL_SLACK_US).max(0)
 }
 
+/// Where the records that are kept begin.
+fn horizon(clock: &Clock) -> i64 {
+    (clock.now_ms() - RETENTION_S * 1000).saturating_mul(1000)
+}
+
 /// A sequence number is the time of its writing, so it tells by itself whether it is trimmed.
 fn not_trimmed(stored: i64, clock: &Clock) -> Outcome<i64> {
-    let horizon_us = (clock.now_ms() - RETENTION_S * 1000).saturating_mul(1000);
-    if stored >= horizon_us {
+    if stored >= horizon(clock) {
         return Ok(stored);
     }
     Err(Refusal::Trimmed)

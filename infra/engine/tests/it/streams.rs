@@ -4,6 +4,7 @@ use crate::support::{NOW_S, engine, engine_in, item, journal, n, s};
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, ShardIteratorType};
+use callboard_engine::{Clock, Engine, EngineConfig, State};
 use std::time::Duration;
 
 async fn write(db: &aws_sdk_dynamodb::Client, pk: &str, sk: i64) {
@@ -274,4 +275,38 @@ async fn a_table_made_again_has_a_stream_of_its_own() {
         .expect_err("gone")
         .into_service_error();
     assert!(error.is_resource_not_found_exception());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_after_days_shows_no_record_that_is_too_old() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = engine_in(directory.path()).await;
+    let db = aws_sdk_dynamodb::Client::new(&first.sdk_config());
+    let arn = journal(&db, "journal").await;
+    write(&db, "old", 1).await;
+    drop((first, db));
+
+    let later = Clock::tokio(std::time::UNIX_EPOCH + Duration::from_secs(NOW_S + 2 * 86_400));
+    let second = Engine::open(EngineConfig {
+        state: State::Directory(directory.path().to_owned()),
+        clock: later,
+        ..EngineConfig::default()
+    })
+    .await
+    .expect("opens");
+    let db = aws_sdk_dynamodb::Client::new(&second.sdk_config());
+    let streams = Client::new(&second.sdk_config());
+    write(&db, "new", 1).await;
+    // Before the upkeep has had its first turn.
+    let (records, _) = read(
+        &streams,
+        &iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await,
+        0,
+    )
+    .await;
+    let keys: Vec<_> = records
+        .iter()
+        .filter_map(|record| record.dynamodb()?.keys()?.get("pk")?.as_s().ok())
+        .collect();
+    assert_eq!(keys, ["new"]);
 }
