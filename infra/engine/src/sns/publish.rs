@@ -11,8 +11,6 @@ use crate::sqs::{Attribute, Attributes, content_id, sequence};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
-/// The largest message and batch, in bytes (AWS, `Publish`: 256 KB).
-const MESSAGE_BYTES_MAX: usize = 262_144;
 /// The longest subject, in characters (AWS, `Publish`).
 const SUBJECT_LEN_MAX: usize = 100;
 /// The longest group or deduplication id, in characters (AWS, `Publish`).
@@ -54,7 +52,7 @@ pub(super) fn one(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
 pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let topic = topics::find(work, form.required("TopicArn")?)?;
     let entries = form.list("PublishBatchRequestEntries.member");
-    check_batch(&entries)?;
+    check_batch(&topic, &entries)?;
     let mut done = Vec::new();
     let mut failed = Vec::new();
     for entry in entries {
@@ -87,7 +85,7 @@ pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     Ok(xml)
 }
 
-fn check_batch(entries: &[&Form]) -> Outcome<()> {
+fn check_batch(topic: &Topic, entries: &[&Form]) -> Outcome<()> {
     if entries.is_empty() {
         return Err(SnsError::batch(
             "EmptyBatchRequest",
@@ -120,10 +118,12 @@ fn check_batch(entries: &[&Form]) -> Outcome<()> {
                 "Two or more batch entries in the request have the same Id.",
             ));
         }
-        let attributes = attributes(entry)?;
-        size += size_of(entry.text("Message").unwrap_or_default(), &attributes);
+        size += size_of(
+            entry.text("Message").unwrap_or_default(),
+            &attributes(entry),
+        );
     }
-    if size > MESSAGE_BYTES_MAX {
+    if size > topic.bytes_max() {
         return Err(SnsError::batch(
             "BatchRequestTooLong",
             "The length of all the messages put together is more than the limit.",
@@ -132,19 +132,20 @@ fn check_batch(entries: &[&Form]) -> Outcome<()> {
     Ok(())
 }
 
-fn attributes(form: &Form) -> Outcome<Attributes> {
-    let mut attributes = Attributes::new();
-    for entry in form.list("MessageAttributes.entry") {
-        let name = entry.text("Name").unwrap_or_default();
+/// The attributes as they came, not yet checked.
+fn attributes(form: &Form) -> Attributes {
+    let read = |entry: &Form| {
         let attribute = Attribute {
             data_type: entry.text("Value.DataType").unwrap_or_default().to_owned(),
             string_value: entry.text("Value.StringValue").map(str::to_owned),
             binary_value: entry.text("Value.BinaryValue").map(str::to_owned),
         };
-        check_attribute(name, &attribute)?;
-        attributes.insert(name.to_owned(), attribute);
-    }
-    Ok(attributes)
+        (entry.text("Name").unwrap_or_default().to_owned(), attribute)
+    };
+    form.list("MessageAttributes.entry")
+        .into_iter()
+        .map(read)
+        .collect()
 }
 
 fn check_attribute(name: &str, attribute: &Attribute) -> Outcome<()> {
@@ -196,8 +197,11 @@ fn publish(work: &mut Work<'_>, topic: &Topic, form: &Form) -> Outcome<Receipt> 
     if message.is_empty() {
         return Err(SnsError::invalid("Invalid parameter: Empty message"));
     }
-    let attributes = attributes(form)?;
-    if size_of(message, &attributes) > MESSAGE_BYTES_MAX {
+    let attributes = attributes(form);
+    attributes
+        .iter()
+        .try_for_each(|(name, attribute)| check_attribute(name, attribute))?;
+    if size_of(message, &attributes) > topic.bytes_max() {
         return Err(SnsError::invalid("Invalid parameter: Message too long"));
     }
     let subject = form.text("Subject").map(check_subject).transpose()?;

@@ -17,7 +17,13 @@ const LISTED_MAX: usize = 100;
 /// The most tags of a topic (AWS, "Amazon SNS topic tagging").
 const TAGS_MAX: usize = 50;
 
-const SETTABLE: [&str; 13] = [
+/// The largest message and batch of a topic that says nothing else, in bytes (AWS, "Publishing
+/// large messages with Amazon SNS": 256 KiB).
+const MESSAGE_BYTES: usize = 262_144;
+/// What a topic may say, in bytes (same page: up to 1 MiB).
+const MESSAGE_BYTES_RANGE: std::ops::RangeInclusive<usize> = 1_024..=1_048_576;
+
+const SETTABLE: [&str; 14] = [
     "DisplayName",
     "Policy",
     "DeliveryPolicy",
@@ -27,6 +33,7 @@ const SETTABLE: [&str; 13] = [
     "FifoTopic",
     "ContentBasedDeduplication",
     "FifoThroughputScope",
+    "MaximumMessageSize",
     "ArchivePolicy",
     "DataProtectionPolicy",
     "SQSSuccessFeedbackRoleArn",
@@ -62,6 +69,14 @@ impl Topic {
 
     pub(super) fn content_dedup(&self) -> bool {
         self.is("ContentBasedDeduplication", "true")
+    }
+
+    /// The largest message and batch, in bytes: body and attributes together.
+    pub(super) fn bytes_max(&self) -> usize {
+        self.attributes
+            .get("MaximumMessageSize")
+            .and_then(|bytes| bytes.parse().ok())
+            .unwrap_or(MESSAGE_BYTES)
     }
 
     /// With throughput by group, duplicates are told within the group (AWS, "FIFO topics").
@@ -190,6 +205,9 @@ fn check_attributes(attributes: &BTreeMap<String, String>) -> Outcome<()> {
         let good = match name.as_str() {
             "FifoTopic" | "ContentBasedDeduplication" => matches!(value.as_str(), "true" | "false"),
             "FifoThroughputScope" => matches!(value.as_str(), "Topic" | "MessageGroup"),
+            "MaximumMessageSize" => value
+                .parse()
+                .is_ok_and(|bytes| MESSAGE_BYTES_RANGE.contains(&bytes)),
             _ => true,
         };
         if !good {

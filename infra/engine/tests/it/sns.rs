@@ -312,6 +312,82 @@ async fn a_batch_answers_for_each_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_entry_with_a_bad_attribute_fails_alone() {
+    let both = both(&engine().await);
+    let topic = both.topic("events", &[]).await;
+    let url = queue(&both.sqs, "all", &[]).await;
+    both.subscribe(&topic, "all", &[("RawMessageDelivery", "true")])
+        .await;
+    let number = |value: &str| {
+        MessageAttributeValue::builder()
+            .data_type("Number")
+            .string_value(value)
+            .build()
+            .expect("complete")
+    };
+    let entry = |id: &str, value: &str| {
+        PublishBatchRequestEntry::builder()
+            .id(id)
+            .message(format!("message {id}"))
+            .message_attributes("n", number(value))
+            .build()
+            .expect("complete")
+    };
+    let answer = both
+        .sns
+        .publish_batch()
+        .topic_arn(&topic)
+        .publish_batch_request_entries(entry("good", "1"))
+        .publish_batch_request_entries(entry("bad", "one"))
+        .send()
+        .await
+        .expect("answered for each");
+    assert_eq!(answer.successful()[0].id(), Some("good"));
+    assert_eq!(answer.failed()[0].id(), "bad");
+    assert_eq!(bodies(&both.receive(&url).await), ["message good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_takes_messages_up_to_its_own_maximum() {
+    let both = both(&engine().await);
+    let url = queue(&both.sqs, "all", &[]).await;
+    for (name, attributes, fits, fails) in [
+        ("usual", &[][..], 262_144, 262_145),
+        (
+            "large",
+            &[("MaximumMessageSize", "1048576")],
+            1_048_576,
+            1_048_577,
+        ),
+        ("small", &[("MaximumMessageSize", "1024")], 1_024, 1_025),
+    ] {
+        let topic = both.topic(name, attributes).await;
+        both.subscribe(&topic, "all", &[("RawMessageDelivery", "true")])
+            .await;
+        let publish = |bytes| {
+            both.sns
+                .publish()
+                .topic_arn(&topic)
+                .message("x".repeat(bytes))
+                .send()
+        };
+        publish(fits).await.expect(name);
+        let error = publish(fails).await.expect_err(name).into_service_error();
+        assert!(error.is_invalid_parameter_exception(), "{error:?}");
+        assert_eq!(both.receive(&url).await.len(), 1, "{name}");
+    }
+    for size in ["1023", "1048577", "x"] {
+        both.sns
+            .create_topic()
+            .name("other")
+            .attributes("MaximumMessageSize", size)
+            .send()
+            .await
+            .expect_err(size);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_queue_does_not_take_goes_to_the_subscriptions_dead_letter_queue() {
     let both = both(&engine().await);
     let topic = both
