@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::batch_response::judge;
@@ -65,6 +65,8 @@ struct Running {
     sqs: Client,
     /// Message groups with an invocation under way.
     groups: Mutex<HashSet<String>>,
+    /// Told when groups are left.
+    left: Notify,
 }
 
 /// Polls until stopped, then waits for the invocations under way.
@@ -77,6 +79,7 @@ pub(crate) async fn run(mapping: QueueMapping, function: Function, sqs: Client, 
         function,
         sqs,
         groups: Mutex::default(),
+        left: Notify::new(),
     });
     let mut invocations = JoinSet::new();
     while !stop.is_requested() {
@@ -88,9 +91,8 @@ pub(crate) async fn run(mapping: QueueMapping, function: Function, sqs: Client, 
         let Ok(place) = place else { break };
         let received = receive::batch(&running.sqs, &running.mapping, &mut stop).await;
         let wanted = running.filter(received).await;
-        let (ready, groups) = running.enter_groups(wanted);
-        if !ready.is_empty() {
-            invocations.spawn(running.clone().process(ready, groups, place));
+        if !wanted.is_empty() {
+            invocations.spawn(running.clone().process(wanted, place));
         }
         while invocations.try_join_next().is_some() {}
     }
@@ -112,43 +114,63 @@ impl Running {
         wanted
     }
 
-    /// Marks the FIFO groups of a batch as busy. Messages of a group that is busy
-    /// already are left to their visibility time-out: SQS locks a group while one of its
-    /// messages is in flight, so this happens only if that time-out was too short.
-    fn enter_groups(&self, messages: Vec<Message>) -> (Vec<Message>, HashSet<String>) {
-        let mut entered = HashSet::new();
+    /// Marks FIFO groups of these messages as busy, once one of them is free, and gives the
+    /// messages of those that were; the others stay in `messages`.
+    ///
+    /// SQS locks a group while one of its messages is in flight, but a function gives messages
+    /// back, and the last delete unlocks their group, a moment before the invocation is over.
+    /// What is received in that moment waits here: put aside, it would be hidden from all for
+    /// the whole visibility time-out.
+    async fn enter_groups(&self, messages: &mut Vec<Message>) -> (Vec<Message>, HashSet<String>) {
         if !self.mapping.fifo {
-            return (messages, entered);
+            return (std::mem::take(messages), HashSet::new());
         }
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            // Listening begins before looking: a group left in between is not missed.
+            left.as_mut().enable();
+            let (ready, entered) = self.enter_free_groups(messages);
+            if !ready.is_empty() {
+                return (ready, entered);
+            }
+            left.await;
+        }
+    }
+
+    fn enter_free_groups(&self, messages: &mut Vec<Message>) -> (Vec<Message>, HashSet<String>) {
+        let mut entered = HashSet::new();
         let mut busy = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = messages
-            .into_iter()
-            .filter(|message| {
-                let group = event::message_group(message).unwrap_or_default();
-                if entered.contains(group) {
-                    return true;
-                }
-                let free = busy.insert(group.to_owned());
-                if free {
-                    entered.insert(group.to_owned());
-                }
-                free
-            })
-            .collect();
+        let (ready, waiting) = std::mem::take(messages).into_iter().partition(|message| {
+            let group = event::message_group(message).unwrap_or_default();
+            if entered.contains(group) {
+                return true;
+            }
+            let free = busy.insert(group.to_owned());
+            if free {
+                entered.insert(group.to_owned());
+            }
+            free
+        });
+        *messages = waiting;
         (ready, entered)
     }
 
-    /// Invokes the function with a batch, in parts if it is too large for one event.
-    async fn process(
-        self: Arc<Self>,
-        messages: Vec<Message>,
-        groups: HashSet<String>,
-        _place: OwnedSemaphorePermit,
-    ) {
-        let _leave = LeaveGroups {
-            running: &self,
-            groups,
-        };
+    /// Invokes the function with a batch: at once with the groups that are free, then with the
+    /// others.
+    async fn process(self: Arc<Self>, mut messages: Vec<Message>, _place: OwnedSemaphorePermit) {
+        while !messages.is_empty() {
+            let (ready, groups) = self.enter_groups(&mut messages).await;
+            let _leave = LeaveGroups {
+                running: &self,
+                groups,
+            };
+            self.invoke_all(ready).await;
+        }
+    }
+
+    /// Invokes the function, in parts if the messages are too large for one event.
+    async fn invoke_all(&self, messages: Vec<Message>) {
         for part in by_payload_size(messages) {
             let all_succeeded = self.invoke(&part).await;
             if self.mapping.fifo && !all_succeeded {
@@ -207,6 +229,10 @@ impl Drop for LeaveGroups<'_> {
             .unwrap_or_else(PoisonError::into_inner);
         for group in &self.groups {
             busy.remove(group);
+        }
+        drop(busy);
+        if !self.groups.is_empty() {
+            self.running.left.notify_waiters();
         }
     }
 }

@@ -233,6 +233,63 @@ async fn a_message_group_has_one_invocation_at_a_time_and_keeps_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_given_back_while_its_invocation_runs_is_handled_right_after_it() {
+    let fifo = jobs("      FifoQueue: true", REPORTING).replace(
+        "  Dead:\n    Type: AWS::SQS::Queue",
+        "  Dead:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}",
+    );
+    let engine = engine().await;
+    let stack = stack(&fifo);
+    let sdk = engine.sdk_config();
+    let made = provision(&stack, &sdk, "callboard-")
+        .await
+        .expect("provisioned");
+    let queue = TestQueue::of(&made, &sdk, "Jobs");
+    queue.send_to_group("x", "a").await;
+    let begun = Seen::new();
+    let registry = registry({
+        let (begun, sqs, url) = (begun.clone(), queue.sqs.clone(), queue.url.clone());
+        move |event: LambdaEvent<Value>| {
+            let (begun, sqs, url) = (begun.clone(), sqs.clone(), url.clone());
+            async move {
+                begun.push(Instant::now());
+                if begun.len() > 1 {
+                    return Ok(Value::Null);
+                }
+                let record = &records(&event.payload)[0];
+                sqs.change_message_visibility()
+                    .queue_url(url)
+                    .receipt_handle(record["receiptHandle"].as_str().expect("a handle"))
+                    .visibility_timeout(0)
+                    .send()
+                    .await
+                    .expect("given back");
+                // The message is there again for whoever polls, and its invocation goes on.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                Ok(failures([record["messageId"]
+                    .as_str()
+                    .expect("an id")
+                    .to_owned()]))
+            }
+        }
+    });
+    let host = start(stack, &engine, registry).await;
+    queue.becomes_empty().await;
+    let begun = begun.all();
+    assert_eq!(begun.len(), 2);
+    let between = begun[1] - begun[0];
+    assert!(
+        between >= Duration::from_secs(3),
+        "one at a time: {between:?}"
+    );
+    assert!(
+        between < Duration::from_secs(4),
+        "not after the visibility time-out of 30 s: {between:?}"
+    );
+    host.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_invocations_run_at_once_than_the_maximum_concurrency() {
     let mapping = "            BatchSize: 1\n            ScalingConfig: {MaximumConcurrency: 2}\n";
     let messages = ["1", "2", "3", "4", "5", "6"];
