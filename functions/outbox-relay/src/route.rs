@@ -79,8 +79,7 @@ pub fn messages(topics: &Topics, commit: &Committed) -> Result<Vec<Outgoing>, No
                 attributes: attributes(&envelope),
                 dedup: Some(envelope.id.clone()),
                 group: Some(group.clone()),
-                body: serde_json::to_string(&envelope)
-                    .expect("an envelope holds only what JSON can hold"),
+                body: envelope.to_body(),
             };
             Ok(Outgoing {
                 topic,

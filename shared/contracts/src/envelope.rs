@@ -79,6 +79,25 @@ impl Envelope {
         }
     }
 
+    /// The envelope as the body of a message: JSON with U+FFFE and U+FFFF escaped. Text may hold
+    /// them, but neither queue nor topic carries them as they are, nor would the dead-letter
+    /// queue (SQS API reference, `SendMessage`, `MessageBody`). Control characters are escaped by
+    /// JSON itself.
+    ///
+    /// # Panics
+    /// Never: an envelope holds only what JSON can hold.
+    #[must_use]
+    pub fn to_body(&self) -> String {
+        let json = serde_json::to_string(self).expect("an envelope holds only what JSON can hold");
+        if json.contains(['\u{fffe}', '\u{ffff}']) {
+            // In JSON they can stand within a string only, where the escape means the same.
+            json.replace('\u{fffe}', "\\ufffe")
+                .replace('\u{ffff}', "\\uffff")
+        } else {
+            json
+        }
+    }
+
     /// What a commit that follows from this envelope names as its cause.
     #[must_use]
     pub fn as_cause(&self) -> Cause {
@@ -152,6 +171,15 @@ mod tests {
             })
         );
         assert_eq!(Sequence::try_from("seven".to_owned()), Err(SequenceError));
+    }
+
+    #[test]
+    fn a_body_holds_no_character_that_a_queue_refuses_and_means_the_same() {
+        let body = r#"{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-01T00:00:00Z","data":{"a\uffff":"\ufffe\u0001 \\uffff"}}"#;
+        let envelope = Envelope::parse(body).expect("an envelope");
+        let body = envelope.to_body();
+        assert!(body.chars().all(|c| c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'));
+        assert_eq!(Envelope::parse(&body).expect("an envelope"), envelope);
     }
 
     #[test]

@@ -157,3 +157,17 @@ async fn a_group_that_sns_would_refuse_is_published_all_the_same() {
     );
     assert_eq!(world.published("external-events").await.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn characters_that_no_queue_carries_travel_escaped() {
+    let world = World::open().await;
+    let mut commit = order(1);
+    commit.events[0].data["orderId"] = json!("a\u{ffff}b\u{fffe}\u{1}");
+    assert_eq!(
+        world.invoke(event(vec![record(1, image(&commit))])).await,
+        None
+    );
+    let external = world.published("external-events").await;
+    assert_eq!(external.len(), 1, "parked: {:?}", world.parked().await);
+    assert_eq!(external[0].envelope, commit.envelope(0));
+}
