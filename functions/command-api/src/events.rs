@@ -12,6 +12,7 @@ use callboard_contracts::{Cause, StreamId, Unfolded, cause};
 use callboard_domain::foreign::{ForeignType, Registry, Split};
 use callboard_runtime::http::{FieldError, Problem, RawBody, RequestFacts};
 use callboard_runtime::journal::{AppendError, Appended, Commit, Loaded};
+use callboard_runtime::publish::BATCH_BYTES_MAX;
 use callboard_runtime::table::Write;
 use serde_json::{Value, json};
 
@@ -21,6 +22,10 @@ use crate::{App, Deps};
 
 /// The stream of a foreign event holds this one commit.
 const FIRST: u64 = 1;
+
+/// Room in a message for its attributes, in bytes: type, correlation id and trace have at most
+/// 300 with their names and types.
+const ATTRIBUTES_BYTES_MAX: usize = 512;
 
 pub(crate) async fn accept(
     State(deps): App,
@@ -152,6 +157,7 @@ async fn commit(
         .event(event)
         .build()
         .map_err(|error| commit_problem(&error))?;
+    check_message(&commit)?;
     let recipient = registered.recipient_of(&incoming.data).map_err(|error| {
         Problem::invalid_at(format!("/data{}", registered.recipient), error.to_string())
     })?;
@@ -162,6 +168,20 @@ async fn commit(
         append_unless_erased(deps, commit, extras).await
     };
     answer(outcome, incoming, stream, cause)
+}
+
+/// An event is larger on its way than it came in. One that fits no message could be committed and
+/// never be published; its sender is told now.
+fn check_message(commit: &Commit) -> Result<(), Problem> {
+    let bytes = commit.record().envelope(0).to_body().len() + ATTRIBUTES_BYTES_MAX;
+    if bytes <= BATCH_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        format!("The event with its envelope has {bytes} bytes; a message carries {BATCH_BYTES_MAX}."),
+    ))
 }
 
 /// An erased person's event is still a fact; only what is personal in it is not kept.

@@ -1,6 +1,5 @@
 //! `PUT` and `DELETE /v1/recipients/{id}`: who may be told something, and how.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -10,7 +9,7 @@ use callboard_contracts::{RecipientEvent, RecipientId, StreamId, Unfolded};
 use callboard_runtime::http::{FieldError, JsonBody, Problem, RequestFacts};
 use callboard_runtime::journal::AppendError;
 use callboard_runtime::table::Write;
-use email_address::EmailAddress;
+use email_address::{EmailAddress, Options};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -80,10 +79,10 @@ impl RegisterRecipient {
                 "is not a time zone of the IANA database such as `Europe/Berlin`",
             );
         }
-        if self.opted_out.len() > OPT_OUTS_MAX || !self.opted_out.iter().all(|tag| is_tag(tag)) {
+        if self.opted_out.len() > OPT_OUTS_MAX || !self.opted_out.iter().all(|tag| is_category(tag)) {
             fault(
                 "/optedOut",
-                "takes up to 50 categories of letters, digits and hyphens",
+                "takes up to 50 categories of lower-case letters, digits and hyphens",
             );
         }
         if !errors.is_empty() {
@@ -102,10 +101,12 @@ impl RegisterRecipient {
     }
 }
 
+/// A bare address (`Anna <anna@example.org>` is none), without the spaces that a quoted local
+/// part may hold: what no mail could be sent to must not be taken.
 fn is_address(text: &str) -> bool {
     text.len() <= EMAIL_BYTES_MAX
-        && !text.contains(char::is_control)
-        && EmailAddress::from_str(text).is_ok()
+        && !text.contains(|c: char| c.is_control() || c == ' ')
+        && EmailAddress::parse_with_options(text, Options::default().without_display_text()).is_ok()
 }
 
 fn is_name(text: &str) -> bool {
@@ -119,6 +120,12 @@ fn is_tag(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Categories are written in lower case: an opt-out of `Orders` would match none of them, and
+/// nobody would notice.
+fn is_category(text: &str) -> bool {
+    is_tag(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 pub(crate) async fn register(

@@ -412,6 +412,44 @@ async fn a_bad_registration_names_each_member_and_never_its_value() {
 }
 
 #[tokio::test]
+async fn an_event_too_large_for_a_message_is_refused_and_not_taken_to_be_lost_on_its_way() {
+    let api = Api::open().await;
+    let mut large = order();
+    large["data"]["items"] = Value::from(vec!["é".repeat(200); 649]);
+    assert!(large.to_string().len() < 256 * 1024, "the body itself is taken");
+    let answer = api.post("/v1/events", &large).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (413, "too-large"),
+        "{}",
+        answer.text
+    );
+    assert!(!api.journal_text().await.contains("evt-001"));
+    large["data"]["items"] = Value::from(vec!["é".repeat(200); 640]);
+    assert_eq!(api.post("/v1/events", &large).await.status, 202);
+}
+
+#[tokio::test]
+async fn what_could_never_be_sent_or_never_be_matched_is_refused_at_registration() {
+    let api = Api::open().await;
+    let pointers = async |body: Value| {
+        let answer = api
+            .request("PUT", "/v1/recipients/usr-1")
+            .json(&body)
+            .send(&api.function)
+            .await;
+        (answer.status, answer.pointers())
+    };
+    for email in ["Anna <anna@example.org>", "\"an na\"@example.org"] {
+        let refused = (422, vec!["/email".to_owned()]);
+        assert_eq!(pointers(json!({ "email": email })).await, refused, "{email}");
+    }
+    // Categories are lower case: an opt-out of `Orders` would keep nothing from anybody.
+    let body = json!({ "email": CANARY, "optedOut": ["Orders"] });
+    assert_eq!(pointers(body).await, (422, vec!["/optedOut".to_owned()]));
+}
+
+#[tokio::test]
 async fn personal_data_stand_in_contacts_alone_and_are_gone_after_an_erasure() {
     let api = Api::open().await;
     api.register("usr-456").await;
