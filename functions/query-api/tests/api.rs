@@ -139,6 +139,27 @@ async fn a_timeline_lists_what_followed_from_one_cause() {
 }
 
 #[tokio::test]
+async fn a_malformed_query_or_path_and_a_wrong_method_are_problems_too() {
+    let api = Api::open(false).await;
+    for path in ["/v1/waitlists/w1?limit=many", "/v1/slots/%ff"] {
+        let answer = api.get(path).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (400, "malformed"),
+            "{path}: {}",
+            answer.text
+        );
+    }
+    let answer = Request::new("DELETE", "/v1/slots/s1", api.world.now())
+        .send(&api.function)
+        .await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (405, "method-not-allowed")
+    );
+}
+
+#[tokio::test]
 async fn every_sample_is_answered_as_documented() {
     let api = Api::open(true).await;
     let expected = [

@@ -9,8 +9,8 @@ mod problem;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use callboard_contracts::Timestamp;
@@ -43,9 +43,31 @@ pub fn service(router: Router, clock: Clock) -> Service {
                 .oneshot(request)
                 .await
                 .map_err(|never| match never {})?;
-            Ok(gateway_response(response).await?)
+            Ok(gateway_response(as_problem(response)).await?)
         }
     })
+}
+
+/// An error that the framework itself answered (a path or query that it cannot read, a method that
+/// is not served) in the form of all others. Its text is left out: it may quote what was sent.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let own = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        !kind.as_bytes().starts_with(b"text/plain")
+    });
+    if own || !status.is_client_error() {
+        return response;
+    }
+    let (slug, detail) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "There is no such route."),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This method is not served here."),
+        _ => ("malformed", "The path or the query cannot be read."),
+    };
+    let mut problem = Problem::new(status, slug, detail).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        problem.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    problem
 }
 
 /// An answer in payload format 2.0
