@@ -15,8 +15,9 @@ use crate::provider::Message;
 /// Longest address in bytes (RFC 5321, 4.5.3.1.3: a path of 256 with its brackets).
 const ADDRESS_BYTES_MAX: usize = 254;
 
-/// Longest name in bytes; longer ones are no names, and would only fold the header.
-const NAME_BYTES_MAX: usize = 200;
+/// Longest name in characters, as registration takes it; longer ones are no names, and would only
+/// fold the header.
+const NAME_CHARS_MAX: usize = 100;
 
 /// What a mail is made of.
 pub struct Draft<'a> {
@@ -112,7 +113,7 @@ fn address(text: &str) -> Result<Address, ComposeError> {
 
 fn checked_name(text: &str) -> Result<Option<String>, ComposeError> {
     let name = text.trim_matches(' ');
-    if name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+    if name.chars().count() > NAME_CHARS_MAX || name.contains(char::is_control) {
         return Err(ComposeError::Name);
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
@@ -208,6 +209,12 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn every_name_that_registration_takes_can_be_written_to() {
+        let name: &'static str = "李".repeat(100).leak();
+        assert!(text(|draft| draft.name = Some(name)).is_ok());
     }
 
     #[test]
