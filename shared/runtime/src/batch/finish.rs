@@ -19,7 +19,9 @@ use crate::settings::{self, SettingsError, Vars};
 
 /// After this many tries a message goes to the dead-letter queue with its reason. The queue's
 /// own `maxReceiveCount` is twice as much, for the followers of a failed head of a FIFO group
-/// gain receive counts without having been tried.
+/// gain receive counts without having been tried: as many as the head has tries, and one for
+/// each record between them. So that none is dead-lettered untried and without a reason, a FIFO
+/// queue's `maxReceiveCount` must be at least this and the batch size of its mapping together.
 pub const MAX_TRIES: u32 = 5;
 
 /// Entries in one call (SQS API reference, `ChangeMessageVisibilityBatch`).

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_runtime::Failure;
 use callboard_runtime::batch::{Batch, MAX_TRIES, SqsRecord};
 use callboard_testkit::{Fault, Message, QueuePair, World, sqs_event};
@@ -324,4 +325,56 @@ async fn a_kept_failure_comes_back_even_after_its_last_try() {
         json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] })
     );
     assert!(records(&world.receive(&queues.dlq_url).await).is_empty());
+}
+
+/// `maxReceiveCount` of a FIFO queue whose batches have up to ten records.
+const NATIVE_MAX: u32 = MAX_TRIES + 10;
+
+async fn redrive(world: &World, queues: &QueuePair, max: u32) {
+    let sqs = world.sqs();
+    let arn = sqs
+        .get_queue_attributes()
+        .queue_url(&queues.dlq_url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .expect("the queue is there");
+    let arn = &arn.attributes.expect("attributes")[&QueueAttributeName::QueueArn];
+    let policy = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": max }).to_string();
+    let set = sqs.set_queue_attributes().queue_url(&queues.url);
+    let set = set.attributes(QueueAttributeName::RedrivePolicy, policy);
+    set.send().await.expect("it is set");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_of_a_group_fails_each_was_tried_and_died_with_its_reason() {
+    let world = World::on_virtual_time().await;
+    let queues = world.queue("clerk.fifo").await;
+    redrive(&world, &queues, NATIVE_MAX).await;
+    for n in 0..12 {
+        let body = json!({ "do": "retry", "n": n }).to_string();
+        send(&world, &queues.url, &body, Some("a")).await;
+    }
+    for _ in 0..60 {
+        let event = world.receive(&queues.url).await;
+        let failed = handle(&world, &queues, event.clone()).await;
+        for record in records(&event) {
+            if !failed.iter().any(|id| record["messageId"] == id.as_str()) {
+                let receipt = record["receiptHandle"].as_str().expect("a handle");
+                let delete = world.sqs().delete_message().queue_url(&queues.url);
+                delete.receipt_handle(receipt).send().await.expect("as Lambda does");
+            }
+        }
+        world.advance(Duration::from_secs(125)).await;
+    }
+    let mut dead = Vec::new();
+    while let letters @ [_, ..] = records(&world.receive(&queues.dlq_url).await).as_slice() {
+        for letter in letters {
+            dead.push(attribute(letter, "callboard-reason").to_owned());
+            let receipt = letter["receiptHandle"].as_str().expect("a handle");
+            let delete = world.sqs().delete_message().queue_url(&queues.dlq_url);
+            delete.receipt_handle(receipt).send().await.expect("read");
+        }
+    }
+    assert_eq!(dead, vec!["throttled"; 12]);
 }
