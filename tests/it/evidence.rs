@@ -188,6 +188,10 @@ impl House {
         let url = self.reference(&format!("{consumer}Queue"));
         let letters = self.letters(&format!("{consumer}DeadLetterQueue")).await;
         for letter in &letters {
+            assert!(
+                !letter.reason().is_empty(),
+                "{consumer} gave no reason (I9)"
+            );
             for copy in 0..2 {
                 let mut send = sqs
                     .send_message()

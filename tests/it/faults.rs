@@ -36,11 +36,16 @@ const TABLE_CALLS: [&str; 5] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn every_write_whose_first_answer_is_lost_is_recognised_as_our_own() {
+async fn every_write_and_message_whose_first_answer_is_lost_counts_once() {
     let expected = undisturbed().await;
     let house = House::still().await;
     for function in FUNCTIONS {
-        for write in ["PutItem", "TransactWriteItems"] {
+        for write in [
+            "PutItem",
+            "TransactWriteItems",
+            "PublishBatch",
+            "SendMessage",
+        ] {
             for _ in 0..PLENTY {
                 house.faults(function).next(write, Fault::DropAnswer);
                 house.faults(function).next(write, Fault::Pass);
@@ -200,6 +205,25 @@ async fn tables_that_are_away_for_long_leave_dead_letters_whose_redrive_ends_the
     }
     assert!(redriven > 0, "the outage outlasts a message's tries");
     ends_well(&house, &anna, &released).await;
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_without_tables_keeps_its_message_until_they_are_back() {
+    /// Far beyond the tries of other messages: what was not recorded must not be set aside.
+    const OUTAGE: Duration = Duration::from_secs(4 * 3_600);
+    let house = House::still().await;
+    let anna = house.register("anna").await;
+    let sender = house.faults("email-sender");
+    for call in TABLE_CALLS {
+        sender.times(call, 10 * PLENTY, &Fault::DropRequest);
+    }
+    house.order(&anna.id).await.expect(202);
+    tokio::time::sleep(OUTAGE).await;
+    house.expect_no_dead_letters().await;
+    sender.reset();
+    house.at_rest().await;
+    assert_eq!(house.mails().await.len(), 1);
     house.close().await;
 }
 

@@ -1,5 +1,15 @@
 //! One binary for all tests that span rooms.
 //!
+//! | module | what it shows |
+//! |---|---|
+//! | [`architecture`] | dependencies point down only; files stay in their rooms |
+//! | [`template`] | the topology that runs is the template's |
+//! | [`end_to_end`] | the demo's story, orders, links, poison and races, as seen from outside (I1, I2, I8, I9) |
+//! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
+//! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
+//! | [`faults`] | lost answers, throttles, outages, poison in the stream, cancels in between (I6, I7, I9, I11, I13) |
+//! | [`privacy`] | a canary searched for everywhere (I12) |
+//!
 //! [`house`] is the system under test, in two builds: as `callboard dev` starts it, on sockets
 //! and real time, and in one thread on virtual time, with faults between every function and its
 //! services. [`story`] is what people do in it, [`evidence`] what it leaves behind. No test
