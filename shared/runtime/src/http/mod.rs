@@ -34,9 +34,15 @@ const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// `clock` stands in for the gateway's time where an invocation carries none.
 pub fn service(router: Router, clock: Clock) -> Service {
     let router = router.layer(axum::Extension(clock));
-    function::service(move |event: lambda_runtime::LambdaEvent<Value>| {
+    function::service(move |mut event: lambda_runtime::LambdaEvent<Value>| {
         let router = router.clone();
         async move {
+            if let Some(Value::String(path)) = event.payload.get_mut("rawPath") {
+                let Some(routable) = routable(path) else {
+                    return Ok(gateway_response(no_such_route()).await?);
+                };
+                *path = routable;
+            }
             let request: LambdaRequest = serde_json::from_value(event.payload)?;
             let request: lambda_http::Request = request.into();
             let response = router
@@ -48,18 +54,51 @@ pub fn service(router: Router, clock: Clock) -> Service {
     })
 }
 
+/// The path of an event as a URL can carry it; `None` if it is no path of ours.
+///
+/// API Gateway hands over the path *decoded* (<https://github.com/honojs/hono/issues/2156>), and
+/// what makes a URL of it reads it as if it were not: a `#` would end it, a `%41` be decoded once
+/// more, and `/o/..%2Fv1%2Fevents` lead from a route that is open to one behind the authorizer.
+/// So all is encoded but what stands for itself, and a path with steps to be taken is refused.
+fn routable(path: &str) -> Option<String> {
+    use std::fmt::Write;
+    if path.split('/').any(|step| matches!(step, "." | "..")) {
+        return None;
+    }
+    Some(path.bytes().fold(String::new(), |mut routable, byte| {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            routable.push(char::from(byte));
+        } else {
+            let _ = write!(routable, "%{byte:02X}");
+        }
+        routable
+    }))
+}
+
+fn no_such_route() -> Response {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There is no such route.",
+    )
+    .into_response()
+}
+
 /// An error that the framework itself answered (a path or query that it cannot read, a method that
 /// is not served) in the form of all others. Its text is left out: it may quote what was sent.
 fn as_problem(response: Response) -> Response {
     let status = response.status();
-    let own = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-        !kind.as_bytes().starts_with(b"text/plain")
-    });
+    let own = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
     if own || !status.is_client_error() {
         return response;
     }
+    if status == StatusCode::NOT_FOUND {
+        return no_such_route();
+    }
     let (slug, detail) = match status {
-        StatusCode::NOT_FOUND => ("not-found", "There is no such route."),
         StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This method is not served here."),
         _ => ("malformed", "The path or the query cannot be read."),
     };
@@ -195,6 +234,80 @@ pub fn with_commit(mut response: Response, commit: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::extract::Path;
+    use axum::routing::get;
+    use serde_json::json;
+
+    /// What a router of two routes answers to an event with this `rawPath`: status and body.
+    async fn answered(raw_path: &str) -> (u16, String) {
+        let router = Router::new()
+            .route(
+                "/o/{token}",
+                get(|Path(token): Path<String>| async { token }),
+            )
+            .route("/v1/events", get(|| async { "behind the authorizer" }));
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "GET /o/{token}",
+            "rawPath": raw_path,
+            "rawQueryString": "",
+            "headers": {"host": "api.test", "x-forwarded-proto": "https"},
+            "requestContext": {
+                "accountId": "1", "apiId": "a", "domainName": "api.test", "domainPrefix": "a",
+                "http": {
+                    "method": "GET", "path": raw_path, "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1", "userAgent": "probe",
+                },
+                "requestId": "r", "routeKey": "GET /o/{token}", "stage": "$default",
+                "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_i64,
+            },
+            "isBase64Encoded": false,
+        });
+        let context = lambda_runtime::Context::default();
+        let answer = service(router, Clock::system())
+            .oneshot(lambda_runtime::LambdaEvent::new(event, context))
+            .await
+            .expect("an answer");
+        (
+            answer["statusCode"]
+                .as_u64()
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or(0),
+            answer["body"].as_str().unwrap_or_default().to_owned(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_decoded_path_names_the_thing_that_was_asked_for() {
+        for token in [
+            "a b", "a#b", "50%", "a%41", "ü", "a+b", "a\\b", "a\tb", "a;b", "..%2f",
+        ] {
+            assert_eq!(
+                answered(&format!("/o/{token}")).await,
+                (200, token.to_owned()),
+                "{token}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn no_path_leads_to_a_route_that_the_gateway_did_not_authorize() {
+        for path in [
+            "/o/../v1/events",
+            "/o/./../v1/events",
+            "/o/%2e%2e/v1/events",
+            "/o/..\\v1\\events",
+            "/o/.\t./v1/events",
+            "/x/../v1/events",
+        ] {
+            let (status, body) = answered(path).await;
+            assert!(!body.contains("behind"), "{path}");
+            assert!(
+                status == 404 || body == path.trim_start_matches("/o/"),
+                "{path} {status} {body}"
+            );
+        }
+    }
 
     #[test]
     fn a_traceparent_of_another_form_is_not_taken() {
