@@ -13,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{BODY_BYTES_MAX, GatewayConfig, response};
@@ -64,7 +65,9 @@ pub(super) async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, 
 
 /// The event for a request.
 pub(super) fn event(parts: &Parts, body: &Bytes, arrival: &Arrival<'_>) -> Value {
-    let path = parts.uri.path();
+    // API Gateway hands a function the *decoded* path in format 2.0, a slash or a dot that was
+    // encoded included: <https://github.com/honojs/hono/issues/2156>.
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
     let query = parts.uri.query().unwrap_or_default();
     let source_ip = parts
         .extensions
@@ -262,7 +265,7 @@ mod tests {
             json!({
                 "version": "2.0",
                 "routeKey": "POST /o/{token}",
-                "rawPath": "/o/a%20b",
+                "rawPath": "/o/a b",
                 "rawQueryString": "x=1&x=2&y=%C3%BC",
                 "cookies": ["a=1", "b=2"],
                 "headers": {
@@ -283,7 +286,7 @@ mod tests {
                     "domainPrefix": "local",
                     "http": {
                         "method": "POST",
-                        "path": "/o/a%20b",
+                        "path": "/o/a b",
                         "protocol": "HTTP/1.1",
                         "sourceIp": "127.0.0.1",
                         "userAgent": "probe",
