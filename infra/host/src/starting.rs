@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
-use callboard_template::{EventSource, Function as Definition};
+use callboard_template::{EventSource, Function as Definition, Stack};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ use crate::http::{Gateway, GatewayConfig, Routes};
 use crate::invocation::{Function, FunctionConfig, Running};
 use crate::mappings::Source;
 use crate::observe::Observer;
-use crate::provision::{REGION_DEFAULT, TEMPLATE, text};
+use crate::provision::{REGION_DEFAULT, text};
 use crate::resources::{Resource, Resources};
 use crate::stop::Stop;
 use crate::stream::{Checkpoints, StreamContext};
@@ -115,7 +115,7 @@ impl Starting<'_> {
                 resources: self.resources,
                 region: &region,
                 function: definition,
-                file: TEMPLATE,
+                file: &self.config.stack.file,
             };
             for event in &definition.events {
                 match event {
@@ -196,7 +196,7 @@ pub(crate) fn check_binaries(config: &HostConfig) -> Result<(), HostError> {
 
 fn unknown_binary(config: &HostConfig, definition: &Definition) -> HostError {
     let known: Vec<&str> = config.registry.names().collect();
-    place(definition).problem(
+    place(&config.stack, definition).problem(
         "Metadata.BuildProperties.Binary",
         format!(
             "`{}` is no function that this host knows; it has {}",
@@ -206,9 +206,9 @@ fn unknown_binary(config: &HostConfig, definition: &Definition) -> HostError {
     )
 }
 
-fn place(definition: &Definition) -> Place<'_> {
+fn place<'a>(stack: &'a Stack, definition: &'a Definition) -> Place<'a> {
     Place {
-        file: TEMPLATE,
+        file: &stack.file,
         logical_id: &definition.logical_id,
         position: definition.position,
     }
@@ -244,7 +244,7 @@ pub(crate) fn environments(
         ]);
         for (name, value) in &definition.env {
             let path = format!("Properties.Environment.Variables.{name}");
-            let value = text(value, resources, place(definition), &path)?;
+            let value = text(value, resources, place(&config.stack, definition), &path)?;
             vars.insert(name.clone(), value);
         }
         environments.insert(definition.logical_id.clone(), vars);

@@ -30,7 +30,10 @@ pub fn load(file_name: &str, text: &str, parameters: &Parameters) -> Result<Stac
     let problems = Collector::default();
     let stack = read(text, parameters, &problems);
     match stack {
-        Some(stack) if problems.is_empty() => Ok(stack),
+        Some(stack) if problems.is_empty() => Ok(Stack {
+            file: file_name.to_owned(),
+            ..stack
+        }),
         _ => Err(problems.into_problems(file_name)),
     }
 }

@@ -15,6 +15,8 @@ use crate::source::EventSource;
 /// A template with parameters and conditions resolved.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stack {
+    /// The template's file, as it was given to [`crate::load`]; for messages.
+    pub file: String,
     /// `AWS::DynamoDB::Table`.
     pub tables: Vec<Table>,
     /// `AWS::SNS::Topic`.

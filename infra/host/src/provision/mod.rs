@@ -16,9 +16,6 @@ use callboard_template::{Expr, Position, Stack};
 use crate::error::{HostError, Place};
 use crate::resources::{Resource, Resources};
 
-/// Name of the template in messages.
-pub(crate) const TEMPLATE: &str = "template.yaml";
-
 /// A function's account where no ARN tells another.
 const ACCOUNT_DEFAULT: &str = "000000000000";
 
@@ -54,7 +51,7 @@ pub async fn provision(
     Ok(resources)
 }
 
-impl Provisioning<'_> {
+impl<'a> Provisioning<'a> {
     /// The physical name of a resource.
     fn name(&self, fixed: Option<&String>, logical_id: &str, fifo: bool) -> String {
         let suffix = if fifo { ".fifo" } else { "" };
@@ -64,9 +61,9 @@ impl Provisioning<'_> {
         )
     }
 
-    fn place<'b>(&self, logical_id: &'b str, position: Position) -> Place<'b> {
+    fn place(&self, logical_id: &'a str, position: Position) -> Place<'a> {
         Place {
-            file: TEMPLATE,
+            file: &self.stack.file,
             logical_id,
             position,
         }

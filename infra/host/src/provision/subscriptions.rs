@@ -24,7 +24,7 @@ struct Wanted<'a> {
     attributes: Vec<(&'static str, String)>,
 }
 
-impl Provisioning<'_> {
+impl<'a> Provisioning<'a> {
     pub(super) async fn subscriptions(&self, resources: &Resources) -> Result<(), HostError> {
         let sns = Client::new(self.sdk);
         let wanted = self
@@ -52,11 +52,11 @@ impl Provisioning<'_> {
         Ok(())
     }
 
-    fn resolve<'b>(
+    fn resolve(
         &self,
-        subscription: &'b Subscription,
+        subscription: &'a Subscription,
         resources: &Resources,
-    ) -> Result<Wanted<'b>, HostError> {
+    ) -> Result<Wanted<'a>, HostError> {
         let place = self.place(&subscription.logical_id, subscription.position);
         let mut attributes = vec![("RawMessageDelivery", subscription.raw.to_string())];
         let policy = subscription.filter_policy.as_ref();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callboard_host::{HostError, Registry, Resources, Verdict, provision};
+use callboard_template::Parameters;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -441,6 +442,17 @@ async fn a_binary_that_nobody_knows_is_refused_with_its_place() {
         "{text}"
     );
     assert!(text.starts_with("template.yaml:"), "{text}");
+    let text = crate::support::template(&jobs("", ""));
+    let elsewhere = callboard_template::load("my/own.yaml", &text, &Parameters::default());
+    let config = callboard_host::HostConfig::new(
+        elsewhere.expect("a stack"),
+        engine.sdk_config(),
+        Registry::new(),
+    );
+    let error = callboard_host::Host::start(config)
+        .await
+        .expect_err("refused");
+    assert!(error.to_string().starts_with("my/own.yaml:"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
