@@ -21,6 +21,9 @@ const APPLICATION_ID: i64 = 0x6362_6d62;
 /// Format of the tables (`PRAGMA user_version`).
 const FORMAT: i64 = 1;
 
+/// Names every column that the statements below rely on.
+const COLUMNS_ALL: &str = "SELECT id, at_ms, sender, recipients, raw FROM mail";
+
 /// How long a statement waits for another process's lock before it fails.
 const BUSY_MS: u64 = 2_000;
 
@@ -199,6 +202,9 @@ fn prepare_file(path: &Path) -> Result<Connection, MailboxError> {
         check(&db, path)?;
     }
     create(&db)?;
+    // A table of that name may have been there, made by somebody else.
+    db.prepare(COLUMNS_ALL)
+        .map_err(|error| damaged(path, &error.to_string()))?;
     Ok(db)
 }
 

@@ -103,6 +103,15 @@ async fn another_programs_database_and_a_later_format_are_refused() {
         Some(MailboxError::Damaged { .. })
     ));
 
+    let alike = directory.path().join("alike.sqlite");
+    drop(open(&alike).await.unwrap());
+    rusqlite::Connection::open(&alike)
+        .unwrap()
+        .execute_batch("DROP TABLE mail; CREATE TABLE mail (x)")
+        .unwrap();
+    let error = open(&alike).await.err().unwrap();
+    assert!(matches!(error, MailboxError::Damaged { .. }), "{error:?}");
+
     let later = directory.path().join("later.sqlite");
     drop(open(&later).await.unwrap());
     rusqlite::Connection::open(&later)
