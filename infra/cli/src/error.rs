@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use callboard_engine::EngineError;
-use callboard_host::HostError;
+use callboard_host::{CheckpointError, HostError};
 use callboard_mailbox::MailboxError;
 
 /// A failure that ends the command.
@@ -111,6 +111,10 @@ impl CliError {
                 MailboxError::Damaged { .. } | MailboxError::Newer { .. } => 5,
                 MailboxError::Sqlite(_) | MailboxError::Stopped => 7,
             },
+            Self::Host(HostError::Checkpoints(error)) => match error {
+                CheckpointError::Io { .. } => 4,
+                CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
+            },
             Self::Host(_) | Self::Io { .. } => 7,
         }
     }
@@ -156,5 +160,8 @@ mod tests {
             detail: "torn".into(),
         };
         assert_eq!(CliError::from(damaged).exit_code(), 5);
+        let path = PathBuf::from("x");
+        let format = CheckpointError::Format { path, found: 9 };
+        assert_eq!(CliError::from(HostError::from(format)).exit_code(), 5);
     }
 }

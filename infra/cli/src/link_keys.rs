@@ -36,7 +36,18 @@ pub(crate) fn of_directory(directory: &Path) -> Result<String, CliError> {
             write_private(&path, keys.as_bytes())?;
             Ok(keys)
         }
-        Err(source) => Err(CliError::Unreadable { path, source }),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory
+            ) =>
+        {
+            Err(CliError::Damaged {
+                path,
+                detail: error.to_string(),
+            })
+        }
+        Err(source) => Err(CliError::Unwritable { path, source }),
     }
 }
 
@@ -51,7 +62,10 @@ pub(crate) fn generate() -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
 
@@ -71,5 +85,7 @@ mod tests {
         let error = of_directory(directory.path()).unwrap_err();
         assert_eq!(error.exit_code(), 5);
         assert!(!error.to_string().contains("secret nonsense"));
+        fs::write(directory.path().join(FILE), [0xff, 0xfe]).unwrap();
+        assert_eq!(of_directory(directory.path()).unwrap_err().exit_code(), 5);
     }
 }
