@@ -1,13 +1,14 @@
 //! The servers of a system: each a task that ends when it is told to, and says which
 //! part it was.
 
+use std::future::Future;
 use std::io;
 
 use axum::serve::ListenerExt;
 use callboard_engine::Engine;
 use callboard_mailbox::Mailbox;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 /// The tasks: the part's name for a message, and how it ended.
@@ -45,11 +46,39 @@ pub(crate) fn serve_mailbox(
     let stop_http = until(stopped.clone());
     servers.spawn(async move { ("the mailbox", reader.serve_http(http, stop_http).await) });
     servers.spawn(async move {
-        (
-            "the mailbox's SMTP",
-            post.serve_smtp(smtp, until(stopped)).await,
-        )
+        let outcome = on_own_thread(smtp, "callboard-smtp", async move |smtp| {
+            post.serve_smtp(smtp, until(stopped)).await
+        });
+        ("the mailbox's SMTP", outcome.await)
     });
+}
+
+/// Runs a server on a thread of its own: it stands for somebody else's server, whose answers do
+/// not wait for our work. (Under load they did, for seconds: each line of SMTP stood in the queue
+/// behind the functions.) The thread ends with the server.
+async fn on_own_thread<F>(
+    listener: TcpListener,
+    name: &str,
+    serve: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> io::Result<()>
+where
+    F: Future<Output = io::Result<()>>,
+{
+    let listener = listener.into_std()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (report, reported) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let outcome = runtime.block_on(async { serve(TcpListener::from_std(listener)?).await });
+            // Nobody listens once the system was dropped.
+            let _ = report.send(outcome);
+        })?;
+    reported
+        .await
+        .unwrap_or_else(|_| Err(io::Error::other("its thread ended early")))
 }
 
 /// The HTTP API of the functions.

@@ -40,7 +40,13 @@ async fn a_notification_in_a_batch_of_ten_costs_three_write_units_and_few_reques
             ("publish the plans", "outbox-relay", "PublishBatch", 1, 0.0),
             ("send", "email-sender", "BatchGetItem", 1, 0.0),
             ("send", "email-sender", "PutItem", 20, 20.0),
-            ("publish the outcomes", "outbox-relay", "PublishBatch", 1, 0.0),
+            (
+                "publish the outcomes",
+                "outbox-relay",
+                "PublishBatch",
+                1,
+                0.0
+            ),
         ]
     );
     for step in &costs.steps[1..] {

@@ -191,7 +191,13 @@ impl Track {
         }
         self.meter.reset();
         for number in 0..BATCH {
-            call(&api, "POST", orders::PATH, &orders::placed("cost", number, number)).await?;
+            call(
+                &api,
+                "POST",
+                orders::PATH,
+                &orders::placed("cost", number, number),
+            )
+            .await?;
         }
         let done = self.done("place the orders", &host, COMMAND);
         host.shutdown().await;

@@ -64,9 +64,8 @@ pub async fn measure(program: &Path) -> Result<Idle, CliError> {
         warm_start_ms: running.took.as_secs_f64() * 1_000.0,
         first_start_ms: first_start.as_secs_f64() * 1_000.0,
         resident_mb: process.resident().map(|bytes| bytes as f64 / 1e6),
-        cpu_percent: cpu.map(|(after, before)| {
-            after.saturating_sub(before).as_secs_f64() / watched_s * 100.0
-        }),
+        cpu_percent: cpu
+            .map(|(after, before)| after.saturating_sub(before).as_secs_f64() / watched_s * 100.0),
         watched_s,
     };
     running.end().await;
@@ -93,7 +92,10 @@ impl Running {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
-        let out = child.stdout.take().ok_or_else(|| failed("no output".to_owned()))?;
+        let out = child
+            .stdout
+            .take()
+            .ok_or_else(|| failed("no output".to_owned()))?;
         let mut lines = BufReader::new(out).lines();
         let ready = async {
             while let Ok(Some(line)) = lines.next_line().await {

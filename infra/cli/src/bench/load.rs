@@ -1,6 +1,7 @@
 //! One system, one journal's length: how long an order takes to its e-mail when little is going
 //! on, and how many journal events a second come out under load.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +12,10 @@ use callboard_runtime::journal::Journal;
 use http::Method;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::invocations::{Calls, Watch};
 use super::journal_reader::{Position, Written};
 use super::process::Process;
 use super::{orders, prefill};
@@ -91,6 +94,8 @@ pub struct Load {
     pub cores_busy: Option<f64>,
     /// CPU time per journal event.
     pub cpu_ms_per_event: Option<f64>,
+    /// How functions were called meanwhile.
+    pub functions: BTreeMap<String, Calls>,
 }
 
 /// Starts a system in memory, fills its journal, and measures.
@@ -185,15 +190,17 @@ impl<'a> Bench<'a> {
         let before = Position::latest(&sdk, &self.stream_arn).await?;
         let sent_before = self.sent();
         let cpu_before = Process(None).cpu();
+        let over = Arc::new(Notify::new());
+        let watch = Watch::begin(self.system.host().observe(), over.clone());
         let begun = Instant::now();
-        let mut producers = self.producers(orders);
-        let mut accepted = begun.elapsed();
-        while let Some(ended) = producers.join_next().await {
-            ended.map_err(|error| CliError::Bench(error.to_string()))??;
-            accepted = begun.elapsed();
-        }
+        let url = self.url(orders::PATH);
+        // Outside clients have threads of their own.
+        let accepted = tokio::task::spawn_blocking(move || produce(url, orders))
+            .await
+            .map_err(|error| CliError::Bench(error.to_string()))??;
         self.all_sent(sent_before + orders as u64).await?;
         let took = begun.elapsed();
+        over.notify_one();
         let cpu = Process(None)
             .cpu()
             .zip(cpu_before)
@@ -210,26 +217,8 @@ impl<'a> Bench<'a> {
             journal_events_per_second: events as f64 / seconds,
             cores_busy: cpu.map(|cpu| cpu / seconds),
             cpu_ms_per_event: cpu.map(|cpu| cpu * 1_000.0 / events as f64),
+            functions: watch.end().await,
         })
-    }
-
-    fn producers(&self, orders: usize) -> JoinSet<Result<(), CliError>> {
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut producers = JoinSet::new();
-        for _ in 0..PRODUCERS {
-            let (http, url, next) = (self.http.clone(), self.url(orders::PATH), next.clone());
-            producers.spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= orders {
-                        return Ok(());
-                    }
-                    let order = orders::placed("load", number, number % RECIPIENTS);
-                    send(&http, Method::POST, &url, &order).await?;
-                }
-            });
-        }
-        producers
     }
 
     /// Records that the last function has handled.
@@ -256,6 +245,36 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// Posts all orders, as fast as they are taken; gives how long that took.
+fn produce(url: String, orders: usize) -> Result<Duration, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::Bench(error.to_string()))?;
+    runtime.block_on(async move {
+        let begun = Instant::now();
+        let (http, next) = (Http::new(), Arc::new(AtomicUsize::new(0)));
+        let mut producers: JoinSet<Result<(), CliError>> = JoinSet::new();
+        for _ in 0..PRODUCERS {
+            let (http, url, next) = (http.clone(), url.clone(), next.clone());
+            producers.spawn(async move {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= orders {
+                        return Ok(());
+                    }
+                    let order = orders::placed("load", number, number % RECIPIENTS);
+                    send(&http, Method::POST, &url, &order).await?;
+                }
+            });
+        }
+        while let Some(ended) = producers.join_next().await {
+            ended.map_err(|error| CliError::Bench(error.to_string()))??;
+        }
+        Ok(begun.elapsed())
+    })
+}
+
 fn lost(mails: u64, after: Duration) -> CliError {
     let seconds = after.as_secs();
     CliError::Bench(format!("{mails} e-mails did not come, in {seconds} s"))
@@ -270,7 +289,9 @@ async fn send(http: &Http, method: Method, url: &str, body: &Value) -> Result<()
         return Ok(());
     }
     let status = answer.status;
-    Err(CliError::Bench(format!("{method} {url}: answered {status}")))
+    Err(CliError::Bench(format!(
+        "{method} {url}: answered {status}"
+    )))
 }
 
 impl Latency {

@@ -139,8 +139,11 @@ mod tests {
             }
             let known: HashSet<_> = places.iter().copied().collect();
             assert_eq!(known.len(), commits);
-            assert!(known.iter().all(|(stream, number)| *number == 0
-                || known.contains(&(*stream, number - 1))));
+            assert!(
+                known
+                    .iter()
+                    .all(|(stream, number)| *number == 0 || known.contains(&(*stream, number - 1)))
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The report for a person: what was measured, beside what is promised.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Report;
@@ -53,7 +54,10 @@ fn idle_part(text: &mut String, idle: &Idle) {
     text.push_str("\n`callboard dev`, in a process of its own\n");
     let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "not told here".to_owned());
     let rows = [
-        ("ready, first start", format!("{:.0} ms", idle.first_start_ms)),
+        (
+            "ready, first start",
+            format!("{:.0} ms", idle.first_start_ms),
+        ),
         (
             "ready, warm start              goal ≤ 1 s",
             format!("{:.0} ms", idle.warm_start_ms),
@@ -108,6 +112,23 @@ fn load_part(text: &mut String, journals: &[Measured]) {
     part("load: CPU per journal event", &|m| {
         or_unknown(m.load.cpu_ms_per_event.map(|ms| format!("{ms:.2} ms")))
     });
+    for function in functions_of(journals) {
+        part(&format!("load: {function}, records a call"), &|m| {
+            let calls = m.load.functions.get(function).copied().unwrap_or_default();
+            format!(
+                "{:.1}",
+                calls.records as f64 / calls.invocations.max(1) as f64
+            )
+        });
+    }
+}
+
+/// Functions that were called in any of the measurements.
+fn functions_of(journals: &[Measured]) -> BTreeSet<&str> {
+    let names = journals
+        .iter()
+        .flat_map(|journal| journal.load.functions.keys());
+    names.map(String::as_str).collect()
 }
 
 fn costs_part(text: &mut String, costs: &BatchCosts) {
