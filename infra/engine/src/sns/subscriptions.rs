@@ -53,19 +53,20 @@ impl Subscription {
                     subscriptions.insert(read.arn.clone(), Arc::new(read));
                 }
                 // Only an older engine's idea of a valid policy can be refused here.
-                Err(error) => tracing::warn!(message = error.message, "a subscription is left out"),
+                Err(reason) => tracing::warn!(reason, "a subscription is left out"),
             }
         }
         Ok(subscriptions)
     }
 
+    /// Reads the attributes; the error is a reason as AWS words it.
     fn new(
         arn: String,
         topic_arn: String,
         protocol: String,
         endpoint: String,
         attributes: BTreeMap<String, String>,
-    ) -> Outcome<Subscription> {
+    ) -> Result<Subscription, String> {
         let get = |name: &str| {
             attributes
                 .get(name)
@@ -77,28 +78,24 @@ impl Subscription {
             Some(text) if text.eq_ignore_ascii_case("false") => false,
             Some(text) if text.eq_ignore_ascii_case("true") => true,
             Some(text) => {
-                return Err(SnsError::invalid(format!(
-                    "Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value \
-                     [{text}]. Must be true or false."
-                )));
+                return Err(format!(
+                    "RawMessageDelivery: Invalid value [{text}]. Must be true or false."
+                ));
             }
         };
         let scope = match get("FilterPolicyScope") {
             None | Some("MessageAttributes") => Scope::Attributes,
             Some("MessageBody") => Scope::Body,
             Some(text) => {
-                return Err(SnsError::invalid(format!(
-                    "Invalid parameter: Attributes Reason: FilterPolicyScope: Invalid value \
-                     [{text}]. Please use either MessageBody or MessageAttributes"
-                )));
+                return Err(format!(
+                    "FilterPolicyScope: Invalid value [{text}]. Please use either MessageBody or \
+                     MessageAttributes"
+                ));
             }
         };
         let filter = get("FilterPolicy")
             .map(|text| Filter::read(text, scope))
-            .transpose()
-            .map_err(|reason| {
-                SnsError::invalid(format!("Invalid parameter: FilterPolicy: {reason}"))
-            })?;
+            .transpose()?;
         let dead_letter_arn = get("RedrivePolicy").map(dead_letter_arn).transpose()?;
         Ok(Subscription {
             arn,
@@ -135,16 +132,15 @@ impl Subscription {
     }
 }
 
-fn dead_letter_arn(policy: &str) -> Outcome<String> {
-    let policy: Option<Value> = serde_json::from_str(policy).ok();
+fn dead_letter_arn(policy: &str) -> Result<String, String> {
+    let policy: Value = serde_json::from_str(policy)
+        .map_err(|_| "RedrivePolicy: failed to parse JSON.".to_owned())?;
     policy
-        .as_ref()
-        .and_then(|policy| policy.get("deadLetterTargetArn")?.as_str())
-        .filter(|arn| arn.starts_with("arn:aws:sqs:"))
+        .get("deadLetterTargetArn")
+        .and_then(Value::as_str)
+        .filter(|arn| arn.starts_with("arn:aws:sqs:") && arn.split(':').count() == 6)
         .map(str::to_owned)
-        .ok_or_else(|| {
-            SnsError::invalid("Invalid parameter: RedrivePolicy: deadLetterTargetArn is invalid")
-        })
+        .ok_or_else(|| "RedrivePolicy: deadLetterTargetArn is an invalid arn".to_owned())
 }
 
 /// What AWS asks of a subscription of a queue beyond each attribute for itself.
@@ -161,10 +157,21 @@ fn check(topic: &Topic, subscription: &Subscription) -> Outcome<()> {
         ));
     }
     let dead_letters = subscription.dead_letter_arn.as_deref();
-    if dead_letters.is_some_and(|arn| arn.ends_with(".fifo") != topic.fifo()) {
+    let fifo = topic.fifo() && subscription.endpoint.ends_with(".fifo");
+    let refused = dead_letters.is_some_and(|arn| match arn.ends_with(".fifo") {
+        true => !topic.fifo(),
+        false => fifo,
+    });
+    if refused && fifo {
         return Err(SnsError::invalid(
-            "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO topic, and \
-             a standard queue for a standard one",
+            "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO \
+             Subscription to a FIFO Topic.",
+        ));
+    }
+    if refused {
+        return Err(SnsError::invalid(
+            "Invalid parameter: RedrivePolicy: must use a standard queue as DLQ for a Subscription \
+             to a standard Topic.",
         ));
     }
     Ok(())
@@ -189,7 +196,9 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         .keys()
         .any(|name| !SETTABLE.contains(&name.as_str()))
     {
-        return Err(SnsError::invalid("Invalid parameter: AttributeName"));
+        return Err(SnsError::invalid(
+            "Invalid parameter: Attributes Reason: AttributeName",
+        ));
     }
     let before = work
         .topics
@@ -211,7 +220,11 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         None => {
             let arn = format!("{topic_arn}:{}", crate::ids::random_id());
             let subscription =
-                Subscription::new(arn.clone(), topic_arn, protocol, endpoint, attributes)?;
+                Subscription::new(arn.clone(), topic_arn, protocol, endpoint, attributes).map_err(
+                    |reason| {
+                        SnsError::invalid(format!("Invalid parameter: Attributes Reason: {reason}"))
+                    },
+                )?;
             check(&topic, &subscription)?;
             keep(work, subscription)?;
             arn
@@ -281,7 +294,8 @@ pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         subscription.protocol.clone(),
         subscription.endpoint.clone(),
         attributes,
-    )?;
+    )
+    .map_err(|reason| SnsError::invalid(format!("Invalid parameter: {reason}")))?;
     let topic = topics::find(work, &changed.topic_arn)?;
     check(&topic, &changed)?;
     keep(work, changed)?;

@@ -2,6 +2,7 @@
 
 mod dynamo;
 mod fifo;
+mod filters;
 mod killed;
 mod queues;
 mod served;

@@ -1,18 +1,19 @@
 //! Filter policies (AWS, "Amazon SNS subscription filter policies"): reading, checking, matching.
 
 mod condition;
+mod read;
+mod tokens;
 
 use crate::sqs::{Attribute, Attributes};
 use condition::Condition;
 use serde_json::{Map, Value};
 
-/// The most keys of a policy (AWS, "Filter policy constraints").
+/// The most keys of a policy (AWS, "Filter policy constraints"). Those with conditions count, not
+/// those they are nested in.
 const KEYS_MAX: usize = 5;
-/// The most combinations of values (AWS, same page).
+/// The most combinations of values (AWS, same page): the number of values of each key times its
+/// depth, multiplied.
 const COMBINATIONS_MAX: usize = 150;
-/// How deep a policy on a body may nest. AWS says only that the product of depths counts; nothing
-/// real comes near this.
-const DEPTH_MAX: usize = 32;
 
 /// What a policy looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,114 +43,167 @@ enum Node {
 }
 
 impl Filter {
-    /// Reads a policy; the error is a reason for a person.
+    /// Reads a policy; the error is a reason as AWS words it.
     pub(in crate::sns) fn read(text: &str, scope: Scope) -> Result<Filter, String> {
-        let policy: Value =
-            serde_json::from_str(text).map_err(|_| "failed to parse JSON.".to_owned())?;
-        let Value::Object(policy) = policy else {
-            return Err("Filter policy must be a JSON object".to_owned());
+        let refused = |reason: &str| Err(format!("FilterPolicy: {reason}"));
+        let fields = match read::Reader::new(text).policy() {
+            Ok(fields) => fields,
+            Err(reason) => return refused(&reason),
         };
-        let fields = Fields::read(&policy, scope, DEPTH_MAX)?;
-        let (keys, combinations) = fields.weigh();
+        if scope == Scope::Attributes && fields.nested() {
+            return Err(
+                "Filter policy scope MessageAttributes does not support nested filter policy"
+                    .to_owned(),
+            );
+        }
+        let (keys, combinations) = fields.weigh(1);
         if keys > KEYS_MAX {
-            return Err(format!(
+            return refused(&format!(
                 "Filter policy can not have more than {KEYS_MAX} keys"
             ));
         }
         if combinations > COMBINATIONS_MAX {
-            return Err("Filter policy is too complex".to_owned());
+            return refused("Filter policy is too complex");
         }
+        let fields = match scope {
+            Scope::Attributes => fields,
+            Scope::Body => fields.without_dots(),
+        };
         Ok(Filter { scope, fields })
     }
 
     /// Whether a message passes.
     pub(in crate::sns) fn passes(&self, body: &str, attributes: &Attributes) -> bool {
+        if self.fields.is_empty() {
+            return true;
+        }
         match self.scope {
             Scope::Attributes => self.fields.match_value(Some(&as_value(attributes))),
             // What is no JSON object passes no policy on the body.
             Scope::Body => serde_json::from_str::<Map<String, Value>>(body)
-                .is_ok_and(|body| self.fields.match_value(Some(&Value::Object(body)))),
+                .is_ok_and(|body| self.fields.match_value(Some(&without_dots(body)))),
         }
     }
 }
 
+/// Attributes as what a policy looks at. AWS ignores those of type Binary.
 fn as_value(attributes: &Attributes) -> Value {
     let value = |attribute: &Attribute| {
-        let text = attribute.string_value.as_deref();
-        match (attribute.data_type.as_str(), text) {
-            ("Number", Some(text)) => text.parse::<f64>().map_or(Value::Null, Value::from),
-            ("String.Array", Some(text)) => {
-                serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
-            }
-            (_, Some(text)) => Value::from(text),
-            // Binary: it exists, and nothing else can be said of it.
-            _ => Value::Object(Map::new()),
-        }
+        let text = attribute.string_value.as_deref()?;
+        Some(match attribute.data_type.as_str() {
+            "Number" => text.parse::<f64>().map_or(Value::Null, Value::from),
+            "String.Array" => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+            _ => Value::from(text),
+        })
     };
-    Value::Object(
-        attributes
-            .iter()
-            .map(|(name, attribute)| (name.clone(), value(attribute)))
-            .collect(),
-    )
+    attributes
+        .iter()
+        .filter_map(|(name, attribute)| Some((name.clone(), value(attribute)?)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// A body in which names with dots are nested objects: AWS does not tell the two apart.
+fn without_dots(body: Map<String, Value>) -> Value {
+    let mut nested = Map::new();
+    for (name, value) in body {
+        let value = undotted(value);
+        let mut names = name.split('.');
+        let first = names.next().unwrap_or_default().to_owned();
+        let value = names.rev().fold(value, |value, name| {
+            Value::Object(Map::from_iter([(name.to_owned(), value)]))
+        });
+        let both = match nested.remove(&first) {
+            None => value,
+            Some(other) => merged(other, value),
+        };
+        nested.insert(first, both);
+    }
+    nested.into()
+}
+
+fn undotted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => without_dots(members),
+        Value::Array(elements) => elements.into_iter().map(undotted).collect(),
+        scalar => scalar,
+    }
+}
+
+/// Two values of one name: their members together, or else either.
+fn merged(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Object(mut one), Value::Object(other)) => {
+            for (name, value) in other {
+                let both = match one.remove(&name) {
+                    None => value,
+                    Some(before) => merged(before, value),
+                };
+                one.insert(name, both);
+            }
+            one.into()
+        }
+        (one, other) => vec![one, other].into(),
+    }
 }
 
 impl Fields {
-    fn read(policy: &Map<String, Value>, scope: Scope, depth: usize) -> Result<Fields, String> {
-        let Some(depth) = depth.checked_sub(1) else {
-            return Err("Filter policy is nested too deeply".to_owned());
-        };
-        let mut fields = Fields::default();
-        for (key, value) in policy {
-            match value {
-                Value::Array(choices)
-                    if key == "$or"
-                        && choices.len() >= 2
-                        && choices.iter().all(Value::is_object) =>
-                {
-                    let choices = choices
-                        .iter()
-                        .filter_map(Value::as_object)
-                        .map(|choice| Fields::read(choice, scope, depth))
-                        .collect::<Result<_, _>>()?;
-                    fields.choices.push(choices);
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.choices.is_empty()
+    }
+
+    /// Puts a key in; as in any JSON, the last of two with one name stands.
+    fn put(&mut self, name: String, node: Node) {
+        self.keys.retain(|(other, _)| *other != name);
+        self.keys.push((name, node));
+    }
+
+    fn nested(&self) -> bool {
+        let nested = |(_, node): &(String, Node)| matches!(node, Node::Fields(_));
+        self.keys.iter().any(nested) || self.choices.iter().flatten().any(Fields::nested)
+    }
+
+    /// As [`without_dots`] does with bodies.
+    fn without_dots(self) -> Fields {
+        let mut undotted = Fields::default();
+        for (name, node) in self.keys {
+            let node = match node {
+                Node::Fields(fields) => Node::Fields(fields.without_dots()),
+                leaf => leaf,
+            };
+            let mut names = name.split('.');
+            let first = names.next().unwrap_or_default().to_owned();
+            let node = names.rev().fold(node, |node, name| {
+                Node::Fields(Fields {
+                    keys: vec![(name.to_owned(), node)],
+                    choices: Vec::new(),
+                })
+            });
+            let before = undotted.keys.iter_mut().find(|(name, _)| *name == first);
+            match (before, node) {
+                (Some((_, Node::Fields(before))), Node::Fields(more)) => {
+                    before.keys.extend(more.keys);
+                    before.choices.extend(more.choices);
                 }
-                Value::Array(conditions) if conditions.is_empty() => {
-                    return Err("Empty arrays are not allowed".to_owned());
-                }
-                Value::Array(conditions) => {
-                    let conditions = conditions.iter().map(Condition::read);
-                    let leaf = Node::Leaf(conditions.collect::<Result<_, _>>()?);
-                    fields.keys.push((key.clone(), leaf));
-                }
-                Value::Object(nested) if scope == Scope::Body && !nested.is_empty() => {
-                    let nested = Fields::read(nested, scope, depth)?;
-                    fields.keys.push((key.clone(), Node::Fields(nested)));
-                }
-                Value::Object(_) if scope == Scope::Body => {
-                    return Err("Empty objects are not allowed".to_owned());
-                }
-                Value::Object(_) => {
-                    return Err(
-                        "Filter policy scope MessageAttributes does not support nested filter policy"
-                            .to_owned(),
-                    );
-                }
-                _ => return Err(format!("\"{key}\" must be an object or an array")),
+                (_, node) => undotted.keys.push((first, node)),
             }
         }
-        Ok(fields)
+        let choices = self.choices.into_iter();
+        undotted.choices = choices
+            .map(|choice| choice.into_iter().map(Fields::without_dots).collect())
+            .collect();
+        undotted
     }
 
     /// Keys with conditions, and combinations of them.
-    fn weigh(&self) -> (usize, usize) {
+    fn weigh(&self, depth: usize) -> (usize, usize) {
         let keys = self.keys.iter().map(|(_, node)| match node {
-            Node::Leaf(conditions) => (1, conditions.len()),
-            Node::Fields(fields) => fields.weigh(),
+            Node::Leaf(conditions) => (1, conditions.len().saturating_mul(depth)),
+            Node::Fields(fields) => fields.weigh(depth + 1),
         });
         // Choices add up among themselves and multiply with the rest.
         let choices = self.choices.iter().map(|choices| {
-            choices.iter().map(Fields::weigh).fold(
+            choices.iter().map(|choice| choice.weigh(depth)).fold(
                 (0, 0usize),
                 |(most, sum), (keys, combinations)| {
                     (most.max(keys), sum.saturating_add(combinations))
@@ -164,6 +218,7 @@ impl Fields {
 
     fn match_value(&self, value: Option<&Value>) -> bool {
         if let Some(Value::Array(elements)) = value {
+            // All keys of one object must match within one element.
             return elements
                 .iter()
                 .any(|element| self.match_value(Some(element)));
@@ -183,21 +238,30 @@ impl Fields {
     }
 }
 
+/// Objects are no leaves, and arrays are their elements: what holds no scalar is not there.
 fn leaf_matches(conditions: &[Condition], value: Option<&Value>) -> bool {
-    match value {
-        None => conditions
-            .iter()
-            .any(|condition| matches!(condition, Condition::Exists(false))),
-        Some(Value::Array(elements)) => {
-            let exists = conditions
-                .iter()
-                .any(|condition| matches!(condition, Condition::Exists(true)));
-            exists
-                || elements
-                    .iter()
-                    .any(|element| leaf_matches(conditions, Some(element)))
+    let mut scalars = Vec::new();
+    if let Some(value) = value {
+        collect_scalars(value, &mut scalars);
+    }
+    conditions.iter().any(|condition| {
+        if scalars.is_empty() {
+            matches!(condition, Condition::Exists(false))
+        } else {
+            scalars.iter().any(|scalar| condition.matches(scalar))
         }
-        Some(value) => conditions.iter().any(|condition| condition.matches(value)),
+    })
+}
+
+fn collect_scalars<'a>(value: &'a Value, scalars: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(_) => {}
+        Value::Array(elements) => {
+            for element in elements {
+                collect_scalars(element, scalars);
+            }
+        }
+        scalar => scalars.push(scalar),
     }
 }
 
@@ -300,7 +364,7 @@ mod tests {
         ));
         assert!(on_attributes(
             r#"{"a":[{"exists":true}]}"#,
-            &[("a", "Binary", "x")]
+            &[("a", "Number", "0")]
         ));
         let interests = ("a", "String.Array", r#"["rugby","golf",true]"#);
         assert!(on_attributes(r#"{"a":["golf"]}"#, &[interests]));
@@ -331,6 +395,81 @@ mod tests {
         assert!(on_body(r#"{"a":{"b":[{"exists":false}]}}"#, r#"{"a":{}}"#));
         assert!(!on_body(r#"{"a":["x"]}"#, "no JSON"));
         assert!(on_body("{}", "{}"));
+        assert!(on_body("{}", "no JSON"), "an empty policy says nothing");
+    }
+
+    #[test]
+    fn the_keys_of_one_object_match_within_one_element() {
+        let policy = r#"{"records":{"name":[{"prefix":"Created"}],"s3":{"key":["a"]}}}"#;
+        let together = r#"{"records":[{"name":"Removed","s3":{"key":"b"}},
+            {"name":"Created:Put","s3":[[{"key":"a"}]]}]}"#;
+        let apart = r#"{"records":[{"name":"Created:Put","s3":{"key":"b"}},
+            {"name":"Removed","s3":{"key":"a"}}]}"#;
+        assert!(on_body(policy, together));
+        assert!(!on_body(policy, apart));
+    }
+
+    #[test]
+    fn dots_in_names_are_nesting() {
+        for policy in [r#"{"a.b":["x"]}"#, r#"{"a":{"b":["x"]}}"#] {
+            assert!(on_body(policy, r#"{"a.b":"x"}"#));
+            assert!(on_body(policy, r#"{"a":{"b":"x"}}"#));
+            assert!(on_body(policy, r#"{"a":{"b":"y"},"a.b":"x"}"#));
+            assert!(!on_body(policy, r#"{"a":{"c":"x"}}"#));
+        }
+        assert!(on_body(
+            r#"{"a.b":["x"],"a.c":["y"]}"#,
+            r#"{"a":{"b":"x","c":"y"}}"#
+        ));
+    }
+
+    #[test]
+    fn only_leaves_exist() {
+        let there = r#"{"a":[{"exists":true}]}"#;
+        let missing = r#"{"a":[{"exists":false}]}"#;
+        for (body, exists) in [
+            (r#"{"a":null}"#, true),
+            (r#"{"a":[1]}"#, true),
+            (r#"{"a":{"b":1}}"#, false),
+            (r#"{"a":[]}"#, false),
+            (r#"{"b":1}"#, false),
+        ] {
+            assert_eq!(on_body(there, body), exists, "{body}");
+            assert_eq!(on_body(missing, body), !exists, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_depth_of_a_key_counts_into_the_combinations() {
+        let values = |count: usize| {
+            let values: Vec<String> = (0..count).map(|i| format!("\"{i}\"")).collect();
+            values.join(",")
+        };
+        let fits = format!(
+            r#"{{"a":{{"b":[{}],"c":[1]}},"d":[{}]}}"#,
+            values(5),
+            values(5)
+        );
+        let read = |policy: &str| Filter::read(policy, Scope::Body);
+        // b: 5 x 2, c: 1 x 2, d: 5 x 1: 100
+        read(&fits).expect("100 combinations");
+        let many = format!(
+            r#"{{"a":{{"b":[{}],"c":[1]}},"d":[{}]}}"#,
+            values(5),
+            values(8)
+        );
+        let reason = read(&many).expect_err("160 combinations");
+        assert_eq!(reason, "FilterPolicy: Filter policy is too complex");
+        let either = |last: usize| {
+            format!(
+                r#"{{"s":[1,2,3],"$or":[{{"n":[{}]}},{{"t":[1,2,3,4],"$or":[{{"i":[{}]}},{{"p":[{}]}}]}}]}}"#,
+                values(6),
+                values(4),
+                values(last)
+            )
+        };
+        read(&either(7)).expect("150 combinations, by AWS's own test of this");
+        read(&either(8)).expect_err("162 combinations");
     }
 
     #[test]
