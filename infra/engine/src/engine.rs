@@ -115,6 +115,8 @@ impl Inner {
             }
             Destination::Form(fields) => sns::answer(&self.messages, fields),
             Destination::Health => Answer::json(200, r#"{"status":"ok"}"#.to_owned()),
+            Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
+            Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
             Destination::Nowhere => {
                 tracing::warn!(method = %call.method, path = %call.path,
                     "a request named no service: neither X-Amz-Target nor Action");

@@ -27,6 +27,10 @@ pub(crate) enum Destination {
     /// Query protocol: the form's fields, `Action` among them.
     Form(Vec<(String, String)>),
     Health,
+    /// The text messages kept; to be forgotten, if so.
+    Texts {
+        forget: bool,
+    },
     Nowhere,
 }
 
@@ -49,6 +53,13 @@ impl Call {
     pub(crate) fn destination(&self) -> Destination {
         if self.method == Method::GET && self.path == "/_callboard/health" {
             return Destination::Health;
+        }
+        if self.path == "/_callboard/sms" {
+            return match self.method {
+                Method::GET => Destination::Texts { forget: false },
+                Method::DELETE => Destination::Texts { forget: true },
+                _ => Destination::Nowhere,
+            };
         }
         if let Some(target) = self.header("x-amz-target") {
             return match target.split_once('.') {
@@ -89,6 +100,14 @@ impl Answer {
             content_type: JSON,
             headers: Vec::new(),
             body,
+        }
+    }
+
+    /// JSON for a person or a script, not for an SDK.
+    pub(crate) fn plain_json(status: u16, body: String) -> Answer {
+        Answer {
+            content_type: "application/json",
+            ..Answer::json(status, body)
         }
     }
 

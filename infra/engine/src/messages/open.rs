@@ -98,6 +98,7 @@ fn load(db: Connection) -> Result<Store, StorageError> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.execute_batch(TABLES)?;
+    db.execute_batch(crate::sns::TABLES)?;
     db.pragma_update(None, "user_version", LAYOUT)?;
     let last_id = db.query_row("SELECT COALESCE(MAX(id), 0) FROM messages", [], |row| {
         row.get(0)

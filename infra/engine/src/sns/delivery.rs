@@ -1,7 +1,9 @@
 //! Delivery to queues: raw or wrapped, and what becomes of what a queue will not take.
 
 use super::Outcome;
+use super::message::Texts;
 use super::reply::SnsError;
+use super::sms::{self, Text};
 use super::subscriptions::Subscription;
 use crate::ids::random_id;
 use crate::messages::Work;
@@ -18,7 +20,7 @@ pub(super) struct Published {
     pub(super) message_id: String,
     pub(super) sequence: Option<String>,
     pub(super) subject: Option<String>,
-    pub(super) body: String,
+    pub(super) texts: Texts,
     pub(super) attributes: Attributes,
     pub(super) group: Option<String>,
     pub(super) dedup: Option<String>,
@@ -27,11 +29,34 @@ pub(super) struct Published {
 pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
     for subscription in work.topics.subscriptions_of(&message.topic_arn) {
         let filter = subscription.filter.as_ref();
-        if filter.is_none_or(|filter| filter.passes(&message.body, &message.attributes)) {
-            deliver_one(work, message, &subscription)?;
+        let body = message.texts.for_protocol(&subscription.protocol);
+        if !filter.is_none_or(|filter| filter.passes(body, &message.attributes)) {
+            continue;
+        }
+        match subscription.protocol.as_str() {
+            "sms" => deliver_text(work, message, &subscription)?,
+            _ => deliver_one(work, message, &subscription)?,
         }
     }
     Ok(())
+}
+
+fn deliver_text(
+    work: &mut Work<'_>,
+    message: &Published,
+    subscription: &Subscription,
+) -> Outcome<()> {
+    sms::keep(
+        work,
+        &Text {
+            message_id: message.message_id.clone(),
+            phone_number: subscription.endpoint.clone(),
+            message: message.texts.for_protocol("sms").to_owned(),
+            topic_arn: Some(message.topic_arn.clone()),
+            message_attributes: message.attributes.clone(),
+            sent_at: String::new(),
+        },
+    )
 }
 
 fn deliver_one(
@@ -40,7 +65,8 @@ fn deliver_one(
     subscription: &Subscription,
 ) -> Outcome<()> {
     let outgoing = if subscription.raw {
-        outgoing(message.body.clone(), message.attributes.clone())
+        let body = message.texts.for_protocol(&subscription.protocol);
+        outgoing(body.to_owned(), message.attributes.clone())
     } else {
         outgoing(wrapped(work, message, subscription), Attributes::new())
     };
@@ -128,7 +154,7 @@ fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) ->
         "Type": "Notification",
         "MessageId": message.message_id,
         "TopicArn": message.topic_arn,
-        "Message": message.body,
+        "Message": message.texts.for_protocol(&subscription.protocol),
         "Timestamp": timestamp(work.now),
         "UnsubscribeURL": format!("{base}/?Action=Unsubscribe&SubscriptionArn={}", subscription.arn),
     });
@@ -159,7 +185,7 @@ fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) ->
 }
 
 /// RFC 3339 with milliseconds, in UTC.
-fn timestamp(ms: i64) -> String {
+pub(super) fn timestamp(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")

@@ -1,18 +1,25 @@
 //! SNS, in AWS's Query protocol: form in, XML out.
 //!
 //! Topics deliver to SQS queues of the same engine, in the transaction of the publish: what was
-//! answered with 200 is in every queue that should have it. Other protocols are not here yet and
-//! are refused when subscribed.
+//! answered with 200 is in every queue that should have it. Text messages are kept for
+//! `GET /_callboard/sms`. Other protocols are not here and are refused when subscribed.
 
 mod delivery;
 mod filter;
 mod form;
+mod message;
 mod publish;
 mod reply;
+mod sms;
 mod subscriptions;
 mod topics;
 
+pub(crate) use sms::{forget as forget_texts, kept as kept_texts};
 pub(crate) use topics::Topics;
+
+/// What is kept of SNS beside topics and subscriptions.
+pub(crate) const TABLES: &str =
+    "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);";
 
 use crate::messages::{Messages, Work};
 use crate::wire::Answer;

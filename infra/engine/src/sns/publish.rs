@@ -1,20 +1,17 @@
-//! Publishing: what is checked, how duplicates are told, who gets the message.
+//! Publishing: to a topic, to a phone number, in batches; how duplicates are told.
 
 use super::Outcome;
 use super::delivery::{self, Published};
 use super::form::Form;
+use super::message::{Message, Texts};
 use super::reply::{SnsError, Xml};
+use super::sms::{self, Text};
 use super::topics::{self, Topic};
 use crate::ids::random_id;
 use crate::messages::Work;
-use crate::sqs::{Attribute, Attributes, content_id, sequence};
-use serde_json::{Map, Value};
+use crate::sqs::{content_id, sequence};
 use std::collections::HashSet;
 
-/// The longest subject, in characters (AWS, `Publish`).
-const SUBJECT_LEN_MAX: usize = 100;
-/// The longest group or deduplication id, in characters (AWS, `Publish`).
-const ID_LEN_MAX: usize = 128;
 /// The most entries of a batch (AWS, `PublishBatch`).
 const ENTRIES_MAX: usize = 10;
 /// The longest entry id, in characters (AWS, same page).
@@ -36,36 +33,101 @@ impl Receipt {
 }
 
 pub(super) fn one(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
+    let message = Message::read(form, None)?;
+    message.check_values()?;
+    let mut xml = Xml::default();
+    if let Some(phone) = form.text("PhoneNumber") {
+        xml.text("MessageId", to_phone(work, phone, message)?);
+        return Ok(xml);
+    }
     let arn = form.text("TopicArn").or_else(|| form.text("TargetArn"));
     let Some(arn) = arn else {
         return Err(SnsError::invalid(
             "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter",
         ));
     };
+    if arn.contains(":endpoint/") {
+        return Err(SnsError::invalid(
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
+        ));
+    }
     let topic = topics::find(work, arn)?;
-    let receipt = publish(work, &topic, form)?;
-    let mut xml = Xml::default();
-    receipt.write(&mut xml);
+    if message.size > topic.bytes_max() {
+        return Err(SnsError::invalid("Invalid parameter: Message too long"));
+    }
+    check_kind(&topic, &message)?;
+    let texts = message.texts()?;
+    publish(work, &topic, message, texts)?.write(&mut xml);
     Ok(xml)
 }
 
+fn to_phone(work: &mut Work<'_>, phone: &str, message: Message<'_>) -> Outcome<String> {
+    if !sms::is_number(phone) {
+        return Err(SnsError::invalid(format!(
+            "Invalid parameter: PhoneNumber Reason: {phone} is not valid to publish to"
+        )));
+    }
+    if message.dedup.is_some() {
+        return Err(SnsError::invalid(
+            "Invalid parameter: MessageDeduplicationId Reason: The request includes \
+             MessageDeduplicationId parameter that is not valid for this topic type",
+        ));
+    }
+    let message_id = random_id();
+    sms::keep(
+        work,
+        &Text {
+            phone_number: phone.to_owned(),
+            message: message.texts()?.for_protocol("sms").to_owned(),
+            message_id: message_id.clone(),
+            topic_arn: None,
+            message_attributes: message.attributes,
+            sent_at: String::new(),
+        },
+    )?;
+    Ok(message_id)
+}
+
+/// What is wrong with the form of any entry fails the whole call, as it does on AWS; a value that
+/// cannot be read fails its entry.
 pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let topic = topics::find(work, form.required("TopicArn")?)?;
     let entries = form.list("PublishBatchRequestEntries.member");
-    check_batch(&topic, &entries)?;
+    check_entries(&entries)?;
+    let topic = topics::find(work, form.text("TopicArn").unwrap_or_default())?;
+    check_ids(&entries)?;
+    let mut messages = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let message = Message::read(entry, Some(place + 1))?;
+        let texts = message.texts()?;
+        check_kind(&topic, &message)?;
+        messages.push((entry.text("Id").unwrap_or_default(), message, texts));
+    }
+    let size: usize = messages.iter().map(|(_, message, _)| message.size).sum();
+    if size > topic.bytes_max() {
+        return Err(SnsError::batch(
+            "BatchRequestTooLong",
+            "The length of all the messages put together is more than the limit.",
+        ));
+    }
     let mut done = Vec::new();
     let mut failed = Vec::new();
-    for entry in entries {
-        let id = entry.text("Id").unwrap_or_default();
-        match publish(work, &topic, entry) {
+    for (id, message, texts) in messages {
+        let outcome = message
+            .check_values()
+            .and_then(|()| publish(work, &topic, message, texts));
+        match outcome {
             Ok(receipt) => done.push((id, receipt)),
             Err(error) if error.senders_fault() => failed.push((id, error)),
             Err(error) => return Err(error),
         }
     }
+    Ok(batch_results(&done, &failed))
+}
+
+fn batch_results(done: &[(&str, Receipt)], failed: &[(&str, SnsError)]) -> Xml {
     let mut xml = Xml::default();
     xml.within("Successful", |xml| {
-        for (id, receipt) in &done {
+        for (id, receipt) in done {
             xml.within("member", |xml| {
                 xml.text("Id", id);
                 receipt.write(xml);
@@ -73,7 +135,7 @@ pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         }
     });
     xml.within("Failed", |xml| {
-        for (id, error) in &failed {
+        for (id, error) in failed {
             xml.within("member", |xml| {
                 xml.text("Id", id)
                     .text("Code", error.code)
@@ -82,10 +144,10 @@ pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
             });
         }
     });
-    Ok(xml)
+    xml
 }
 
-fn check_batch(topic: &Topic, entries: &[&Form]) -> Outcome<()> {
+fn check_entries(entries: &[&Form]) -> Outcome<()> {
     if entries.is_empty() {
         return Err(SnsError::batch(
             "EmptyBatchRequest",
@@ -98,220 +160,96 @@ fn check_batch(topic: &Topic, entries: &[&Form]) -> Outcome<()> {
             "The batch request contains more entries than permissible.",
         ));
     }
+    Ok(())
+}
+
+fn check_ids(entries: &[&Form]) -> Outcome<()> {
+    let ids = entries
+        .iter()
+        .map(|entry| entry.text("Id").unwrap_or_default());
     let mut seen = HashSet::new();
-    let mut size = 0;
-    for entry in entries {
-        let id = entry.text("Id").unwrap_or_default();
-        let well_formed = (1..=ENTRY_ID_LEN_MAX).contains(&id.len())
-            && id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        if !well_formed {
-            return Err(SnsError::batch(
-                "InvalidBatchEntryId",
-                "The Id of a batch entry in a batch request doesn't abide by the specification.",
-            ));
-        }
-        if !seen.insert(id) {
-            return Err(SnsError::batch(
-                "BatchEntryIdsNotDistinct",
-                "Two or more batch entries in the request have the same Id.",
-            ));
-        }
-        size += size_of(
-            entry.text("Message").unwrap_or_default(),
-            &attributes(entry),
-        );
-    }
-    if size > topic.bytes_max() {
+    if !ids.clone().all(|id| seen.insert(id)) {
         return Err(SnsError::batch(
-            "BatchRequestTooLong",
-            "The length of all the messages put together is more than the limit.",
+            "BatchEntryIdsNotDistinct",
+            "Two or more batch entries in the request have the same Id.",
+        ));
+    }
+    let of_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    for id in ids {
+        let wrong = if id.len() > ENTRY_ID_LEN_MAX {
+            "is too long"
+        } else if id.is_empty() || !id.chars().all(of_id) {
+            "contains an impermissible character"
+        } else {
+            continue;
+        };
+        return Err(SnsError::batch(
+            "InvalidBatchEntryId",
+            format!("The Id of a batch entry in the batch request {wrong}: {id}"),
         ));
     }
     Ok(())
 }
 
-/// The attributes as they came, not yet checked.
-fn attributes(form: &Form) -> Attributes {
-    let read = |entry: &Form| {
-        let attribute = Attribute {
-            data_type: entry.text("Value.DataType").unwrap_or_default().to_owned(),
-            string_value: entry.text("Value.StringValue").map(str::to_owned),
-            binary_value: entry.text("Value.BinaryValue").map(str::to_owned),
-        };
-        (entry.text("Name").unwrap_or_default().to_owned(), attribute)
-    };
-    form.list("MessageAttributes.entry")
-        .into_iter()
-        .map(read)
-        .collect()
-}
-
-fn check_attribute(name: &str, attribute: &Attribute) -> Outcome<()> {
-    let empty = || {
-        SnsError::invalid(format!(
-            "Invalid parameter: The message attribute '{name}' must contain non-empty message \
-             attribute value for message attribute type '{}'.",
-            attribute.data_type
-        ))
-    };
-    let value = match attribute.data_type.as_str() {
-        "Binary" => attribute.binary_value.as_deref(),
-        "String" | "String.Array" | "Number" => attribute.string_value.as_deref(),
-        _ => {
-            return Err(SnsError::invalid(format!(
-                "Invalid parameter: The message attribute '{name}' has an invalid message \
-                 attribute type, the set of supported type prefixes is Binary, Number, and String."
-            )));
+/// What a topic of its kind asks of a message.
+fn check_kind(topic: &Topic, message: &Message<'_>) -> Outcome<()> {
+    let reason = match (topic.fifo(), message.group, message.dedup) {
+        (true, None, _) => "The MessageGroupId parameter is required for FIFO topics",
+        (true, Some(_), None) if !topic.content_dedup() => {
+            "The topic should either have ContentBasedDeduplication enabled or \
+             MessageDeduplicationId provided explicitly"
         }
+        (false, _, Some(_)) => {
+            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter \
+             that is not valid for this topic type"
+        }
+        _ => return Ok(()),
     };
-    let value = value.filter(|value| !value.is_empty()).ok_or_else(empty)?;
-    let good = match attribute.data_type.as_str() {
-        "Number" => value.parse::<f64>().is_ok_and(f64::is_finite),
-        "String.Array" => serde_json::from_str::<Vec<Value>>(value).is_ok(),
-        _ => true,
-    };
-    if good {
-        return Ok(());
-    }
-    Err(SnsError::invalid(format!(
-        "Invalid parameter: The value of message attribute '{name}' is no {}.",
-        attribute.data_type
-    )))
+    Err(SnsError::invalid(format!("Invalid parameter: {reason}")))
 }
 
-fn size_of(message: &str, attributes: &Attributes) -> usize {
-    let attributes = attributes.iter().map(|(name, attribute)| {
-        let value = attribute
-            .string_value
-            .as_ref()
-            .or(attribute.binary_value.as_ref());
-        name.len() + attribute.data_type.len() + value.map_or(0, String::len)
-    });
-    message.len() + attributes.sum::<usize>()
-}
-
-fn publish(work: &mut Work<'_>, topic: &Topic, form: &Form) -> Outcome<Receipt> {
-    let message = form.text("Message").unwrap_or_default();
-    if message.is_empty() {
-        return Err(SnsError::invalid("Invalid parameter: Empty message"));
-    }
-    let attributes = attributes(form);
-    attributes
-        .iter()
-        .try_for_each(|(name, attribute)| check_attribute(name, attribute))?;
-    if size_of(message, &attributes) > topic.bytes_max() {
-        return Err(SnsError::invalid("Invalid parameter: Message too long"));
-    }
-    let subject = form.text("Subject").map(check_subject).transpose()?;
-    let group = id(form, "MessageGroupId")?;
-    let dedup = dedup_id(topic, form, message, group)?;
+/// Publishes a message that has been checked.
+fn publish(
+    work: &mut Work<'_>,
+    topic: &Topic,
+    message: Message<'_>,
+    texts: Texts,
+) -> Outcome<Receipt> {
     let mut receipt = Receipt {
         message_id: random_id(),
         sequence: None,
     };
-    if let Some(dedup) = &dedup {
-        let scope = match group.filter(|_| topic.dedup_by_group()) {
+    let mut dedup = None;
+    if topic.fifo() {
+        let id = message
+            .dedup
+            .map_or_else(|| content_id(message.body), str::to_owned);
+        let scope = match message.group.filter(|_| topic.dedup_by_group()) {
             Some(group) => format!("topic {} {group}", topic.name),
             None => format!("topic {}", topic.name),
         };
-        if let Some(earlier) = work.earlier(&scope, dedup)? {
+        if let Some(earlier) = work.earlier(&scope, &id)? {
             return Ok(Receipt {
                 message_id: earlier.message_id,
                 sequence: Some(earlier.sequence),
             });
         }
         let sequence = sequence(work.next_id());
-        work.remember(&scope, dedup, &receipt.message_id, &sequence)?;
+        work.remember(&scope, &id, &receipt.message_id, &sequence)?;
         receipt.sequence = Some(sequence);
+        dedup = Some(id);
     }
-    let body = match form.text("MessageStructure") {
-        Some("json") => for_queues(message)?,
-        _ => message.to_owned(),
-    };
     let published = Published {
         topic_arn: work.names.topic_arn(&topic.name),
         fifo: topic.fifo(),
         message_id: receipt.message_id.clone(),
         sequence: receipt.sequence.clone(),
-        subject: subject.map(str::to_owned),
-        body,
-        attributes,
-        group: group.map(str::to_owned),
+        subject: message.subject.map(str::to_owned),
+        texts,
+        attributes: message.attributes,
+        group: message.group.map(str::to_owned),
         dedup,
     };
     delivery::deliver(work, &published)?;
     Ok(receipt)
-}
-
-fn check_subject(subject: &str) -> Outcome<&str> {
-    let good = (1..=SUBJECT_LEN_MAX).contains(&subject.chars().count())
-        && !subject.contains(|c: char| c.is_control());
-    if good {
-        Ok(subject)
-    } else {
-        Err(SnsError::invalid("Invalid parameter: Subject"))
-    }
-}
-
-fn id<'a>(form: &'a Form, name: &str) -> Outcome<Option<&'a str>> {
-    let id = form.text(name);
-    let good = |id: &str| {
-        (1..=ID_LEN_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    if id.is_some_and(|id| !good(id)) {
-        return Err(SnsError::invalid(format!(
-            "Invalid parameter: {name} Reason: it must have 1 to {ID_LEN_MAX} alphanumeric and \
-             punctuation characters"
-        )));
-    }
-    Ok(id)
-}
-
-fn dedup_id(
-    topic: &Topic,
-    form: &Form,
-    message: &str,
-    group: Option<&str>,
-) -> Outcome<Option<String>> {
-    let given = id(form, "MessageDeduplicationId")?;
-    if !topic.fifo() {
-        if given.is_some() {
-            return Err(SnsError::invalid(
-                "Invalid parameter: MessageDeduplicationId Reason: The request includes \
-                 MessageDeduplicationId parameter that is not valid for this topic type",
-            ));
-        }
-        return Ok(None);
-    }
-    if group.is_none() {
-        return Err(SnsError::invalid(
-            "Invalid parameter: The MessageGroupId parameter is required for FIFO topics",
-        ));
-    }
-    match given {
-        Some(given) => Ok(Some(given.to_owned())),
-        None if topic.content_dedup() => Ok(Some(content_id(message))),
-        None => Err(SnsError::invalid(
-            "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or \
-             MessageDeduplicationId provided explicitly",
-        )),
-    }
-}
-
-/// The text for queues in a message with a text per protocol.
-fn for_queues(message: &str) -> Outcome<String> {
-    let texts: Map<String, Value> = serde_json::from_str(message).map_err(|_| {
-        SnsError::invalid(
-            "Invalid parameter: Message Structure - JSON message body failed to parse",
-        )
-    })?;
-    let Some(usual) = texts.get("default").and_then(Value::as_str) else {
-        return Err(SnsError::invalid(
-            "Invalid parameter: Message Structure - No default entry in JSON message body",
-        ));
-    };
-    let own = texts.get("sqs").and_then(Value::as_str);
-    Ok(own.unwrap_or(usual).to_owned())
 }

@@ -91,6 +91,15 @@ impl SnsError {
         SnsError::new(400, "InvalidParameter", message)
     }
 
+    /// A message attribute that is not as it must be.
+    pub(super) fn invalid_value(message: impl Into<String>) -> SnsError {
+        SnsError::new(400, "ParameterValueInvalid", message)
+    }
+
+    pub(super) fn validation(message: impl Into<String>) -> SnsError {
+        SnsError::new(400, "ValidationError", message)
+    }
+
     pub(super) fn no_topic() -> SnsError {
         SnsError::new(404, "NotFound", "Topic does not exist")
     }

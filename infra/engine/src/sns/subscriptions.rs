@@ -4,6 +4,7 @@ use super::Outcome;
 use super::filter::{Filter, Scope};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
+use super::sms;
 use super::topics::{self, Topic, page};
 use crate::messages::{StorageError, Work};
 use crate::wire::same_value;
@@ -21,13 +22,13 @@ const SETTABLE: [&str; 6] = [
     "SubscriptionRoleArn",
 ];
 
-/// A subscription of a queue.
+/// A subscription of a queue or a telephone.
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub(super) arn: String,
     pub(super) topic_arn: String,
-    protocol: String,
-    /// The queue's ARN.
+    pub(super) protocol: String,
+    /// The queue's ARN, or the telephone number.
     pub(super) endpoint: String,
     attributes: BTreeMap<String, String>,
     pub(super) raw: bool,
@@ -143,14 +144,19 @@ fn dead_letter_arn(policy: &str) -> Result<String, String> {
         .ok_or_else(|| "RedrivePolicy: deadLetterTargetArn is an invalid arn".to_owned())
 }
 
-/// What AWS asks of a subscription of a queue beyond each attribute for itself.
+/// What AWS asks of a subscription beyond each attribute for itself.
 fn check(topic: &Topic, subscription: &Subscription) -> Outcome<()> {
-    if !subscription.endpoint.starts_with("arn:aws:sqs:")
-        || subscription.endpoint.split(':').count() != 6
-    {
+    let endpoint = subscription.endpoint.as_str();
+    if subscription.protocol == "sms" {
+        if !sms::is_number(endpoint) {
+            return Err(SnsError::invalid(format!(
+                "Invalid SMS endpoint: {endpoint}"
+            )));
+        }
+    } else if !endpoint.starts_with("arn:aws:sqs:") || endpoint.split(':').count() != 6 {
         return Err(SnsError::invalid("Invalid parameter: SQS endpoint ARN"));
     }
-    if subscription.endpoint.ends_with(".fifo") && !topic.fifo() {
+    if endpoint.ends_with(".fifo") && !topic.fifo() {
         return Err(SnsError::invalid(
             "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be \
              subscribed to standard SNS topics",
@@ -181,13 +187,13 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let topic_arn = form.required("TopicArn")?.to_owned();
     let topic = topics::find(work, &topic_arn)?;
     let protocol = form.required("Protocol")?.to_owned();
-    if protocol != "sqs" {
+    if !matches!(protocol.as_str(), "sqs" | "sms") {
         tracing::warn!(
             protocol,
             "a subscription's protocol is not served by the engine"
         );
         return Err(SnsError::invalid(format!(
-            "Invalid parameter: Does not support this protocol string: {protocol}"
+            "Invalid parameter: Amazon SNS does not support this protocol string: {protocol}"
         )));
     }
     let endpoint = form.required("Endpoint")?.to_owned();

@@ -117,10 +117,15 @@ impl Topics {
 
 /// The topic that an ARN names.
 pub(super) fn find(work: &Work<'_>, arn: &str) -> Outcome<Arc<Topic>> {
-    if !arn.starts_with("arn:aws:sns:") || arn.split(':').count() != 6 {
-        return Err(SnsError::invalid(
-            "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
-        ));
+    let parts: Vec<&str> = arn.split(':').collect();
+    if parts.len() < 6 || parts[0] != "arn" {
+        return Err(SnsError::invalid(format!(
+            "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not {}",
+            parts.len()
+        )));
+    }
+    if parts[2] != "sns" || parts[3] != work.names.region {
+        return Err(SnsError::invalid("Invalid parameter: TopicArn"));
     }
     let name = topic_in(work.names, arn).ok_or_else(SnsError::no_topic)?;
     let topic = work.topics.by_name.get(name);

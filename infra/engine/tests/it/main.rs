@@ -4,6 +4,7 @@ mod dynamo;
 mod fifo;
 mod filters;
 mod killed;
+mod publishing;
 mod queues;
 mod served;
 mod sns;

@@ -267,11 +267,17 @@ async fn a_batch_answers_for_each_entry() {
     both.subscribe(&topic, "all", &[("RawMessageDelivery", "true")])
         .await;
     let entry = |id: &str, group: Option<&str>| {
+        let kind = if id == "b" { "Number" } else { "String" };
+        let attribute = MessageAttributeValue::builder()
+            .data_type(kind)
+            .string_value(id)
+            .build()
+            .expect("complete");
         PublishBatchRequestEntry::builder()
             .id(id)
             .message(format!("message {id}"))
             .set_message_group_id(group.map(str::to_owned))
-            .message_attributes("type", string(id))
+            .message_attributes("type", attribute)
             .build()
             .expect("complete")
     };
@@ -284,7 +290,7 @@ async fn a_batch_answers_for_each_entry() {
     };
     let answer = publish(vec![
         entry("a", Some("g")),
-        entry("b", None),
+        entry("b", Some("g")),
         entry("c", Some("g")),
     ])
     .await
@@ -292,7 +298,7 @@ async fn a_batch_answers_for_each_entry() {
     let done: Vec<_> = answer.successful().iter().filter_map(|e| e.id()).collect();
     assert_eq!(done, ["a", "c"]);
     assert_eq!(answer.failed()[0].id(), "b");
-    assert_eq!(answer.failed()[0].code(), "InvalidParameter");
+    assert_eq!(answer.failed()[0].code(), "ParameterValueInvalid");
     assert!(answer.failed()[0].sender_fault());
     let received = both.receive(&url).await;
     assert_eq!(bodies(&received), ["message a", "message c"]);
@@ -309,6 +315,12 @@ async fn a_batch_answers_for_each_entry() {
         .expect_err("twice")
         .into_service_error();
     assert!(error.is_batch_entry_ids_not_distinct_exception());
+    let error = publish(vec![entry("a", Some("g")), entry("c", None)])
+        .await
+        .expect_err("no group")
+        .into_service_error();
+    assert!(error.is_invalid_parameter_exception());
+    assert!(both.receive(&url).await.is_empty(), "nothing was published");
 }
 
 #[tokio::test(start_paused = true)]
