@@ -71,6 +71,7 @@ impl Engine {
             _place: place,
         });
         tokio::spawn(upkeep(Arc::downgrade(&inner)));
+        tokio::spawn(moves(Arc::downgrade(&inner), inner.messages.moving()));
         Ok(Engine { inner })
     }
 
@@ -113,6 +114,9 @@ impl Inner {
             Destination::Sqs(operation) => {
                 sqs::answer(&self.messages, &operation, &call.body).await
             }
+            Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
+                sqs::query::answer(&self.messages, fields, &call.path).await
+            }
             Destination::Form(fields) => sns::answer(&self.messages, fields),
             Destination::Health => Answer::json(200, r#"{"status":"ok"}"#.to_owned()),
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
@@ -135,5 +139,22 @@ async fn upkeep(inner: Weak<Inner>) {
         };
         inner.dynamo.upkeep().await;
         inner.messages.upkeep();
+    }
+}
+
+/// Moves dead letters whenever a task says so, those of tasks from before the start too.
+async fn moves(inner: Weak<Inner>, told: Arc<tokio::sync::Notify>) {
+    loop {
+        let next = match inner.upgrade() {
+            Some(inner) => sqs::advance_moves(&inner.messages),
+            None => return,
+        };
+        match next {
+            Some(wait) => tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = told.notified() => {}
+            },
+            None => told.notified().await,
+        }
     }
 }

@@ -45,6 +45,14 @@ struct Store {
     topics: Topics,
     /// Per queue: who waits for a message.
     waiting: HashMap<i64, Arc<Notify>>,
+    /// Told when dead letters are to be moved, and when nobody needs it any more.
+    moving: Arc<Notify>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.moving.notify_one();
+    }
 }
 
 impl std::fmt::Debug for Messages {
@@ -146,11 +154,18 @@ impl Messages {
         self.store().waiting.entry(id).or_default().clone()
     }
 
+    /// What the mover of dead letters listens to.
+    pub(crate) fn moving(&self) -> Arc<Notify> {
+        self.store().moving.clone()
+    }
+
     /// Clears away what time has ended: messages past their queue's retention, forgotten
     /// deduplication ids.
     pub(crate) fn upkeep(&self) {
         let outcome = self.transact(|work| -> Result<(), StorageError> {
             work.forget_old_dedup_ids()?;
+            work.forget_old_attempts()?;
+            work.forget_deleted_names()?;
             for queue in work.queues.ids() {
                 work.expire(queue)?;
             }
@@ -180,6 +195,12 @@ impl Store {
         self.topics.touched = false;
         for (queue, by) in changes.counts {
             self.queues.count(queue, by);
+        }
+        for (queue, by) in changes.leases {
+            self.queues.count_leases(queue, by);
+        }
+        if changes.moving {
+            self.moving.notify_one();
         }
         for queue in changes.arrivals {
             if let Some(waiting) = self.waiting.get(&queue) {

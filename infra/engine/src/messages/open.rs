@@ -8,7 +8,7 @@ use crate::sqs::Queues;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 /// The layout below. Raised with every change that an older engine could not read.
 const LAYOUT: i64 = 1;
@@ -46,6 +46,15 @@ CREATE TABLE IF NOT EXISTS topics(
 CREATE TABLE IF NOT EXISTS subscriptions(
     arn TEXT PRIMARY KEY, topic TEXT NOT NULL, protocol TEXT NOT NULL, endpoint TEXT NOT NULL,
     attributes TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moves(
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL, destination TEXT,
+    rate INTEGER, moved INTEGER NOT NULL, to_move INTEGER NOT NULL, started_at INTEGER NOT NULL,
+    next_at INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT);
+CREATE TABLE IF NOT EXISTS deleted(
+    name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempts(
+    queue INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, leases TEXT NOT NULL,
+    PRIMARY KEY(queue, id)) WITHOUT ROWID;
 ";
 
 impl Messages {
@@ -111,5 +120,6 @@ fn load(db: Connection) -> Result<Store, StorageError> {
         queues,
         topics,
         waiting: HashMap::new(),
+        moving: Arc::default(),
     })
 }

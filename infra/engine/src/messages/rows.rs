@@ -152,7 +152,7 @@ impl Work<'_> {
     }
 
     /// Gives a message to a receiver until `visible_at`. The caller settles its lane.
-    pub(crate) fn lease(&self, row: &mut Row, visible_at: i64) -> Result<(), StorageError> {
+    pub(crate) fn lease(&mut self, row: &mut Row, visible_at: i64) -> Result<(), StorageError> {
         row.visible_at = visible_at;
         row.leased_at = self.now;
         row.receives += 1;
@@ -169,6 +169,9 @@ impl Work<'_> {
                 row.receives,
                 row.first_at
             ])?;
+        if visible_at > self.now {
+            self.count_leases(row.queue, 1);
+        }
         Ok(())
     }
 
@@ -178,6 +181,7 @@ impl Work<'_> {
             .prepare_cached("UPDATE messages SET visible_at = ?2 WHERE id = ?1")?
             .execute(params![row.id, visible_at])?;
         if visible_at <= self.now {
+            self.count_leases(row.queue, -1);
             self.arrived(row.queue);
         }
         Ok(())
@@ -190,6 +194,9 @@ impl Work<'_> {
             .prepare_cached("DELETE FROM messages WHERE id = ?1")?
             .execute(params![row.id])?;
         self.count(row.queue, -i64::try_from(removed).unwrap_or(0));
+        if row.leased_at > 0 && row.visible_at > self.now {
+            self.count_leases(row.queue, -1);
+        }
         Ok(())
     }
 
@@ -229,6 +236,34 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// How many messages of a queue are under a lease: of late as counted, which may be too many,
+    /// since leases that time ended are only found out by counting anew; or `exact`, which looks at
+    /// each.
+    pub(crate) fn in_flight(
+        &mut self,
+        queue: i64,
+        fifo: bool,
+        exact: bool,
+    ) -> Result<i64, StorageError> {
+        if let Some(count) = self.queues.known_leases(queue).filter(|_| !exact) {
+            return Ok(count);
+        }
+        let kind = if fifo {
+            "lane IS NOT NULL"
+        } else {
+            "lane IS NULL"
+        };
+        let count = self
+            .db
+            .prepare_cached(&format!(
+                "SELECT COUNT(*) FROM messages WHERE queue = ?1 AND {kind} AND leased_at > 0 \
+                 AND visible_at > ?2"
+            ))?
+            .query_row(params![queue, self.now], |row| row.get(0))?;
+        self.queues.set_leases(queue, Some(count));
+        Ok(count)
+    }
+
     /// Removes all messages of a queue.
     pub(crate) fn clear(&mut self, queue: i64) -> Result<(), StorageError> {
         let removed = self
@@ -239,6 +274,7 @@ impl Work<'_> {
             .prepare_cached("DELETE FROM lanes WHERE queue = ?1")?
             .execute(params![queue])?;
         self.count(queue, -i64::try_from(removed).unwrap_or(0));
+        self.queues.set_leases(queue, None);
         Ok(())
     }
 

@@ -8,8 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// A message id is the millisecond of its sending shifted by this, plus a count: about a million
 /// ids per millisecond before it runs ahead of the clock, and 63 bits last until the year 2248.
 const ID_SHIFT: u32 = 20;
-/// How long a deduplication id is remembered (AWS, "Exactly-once processing": 5 minutes).
+/// How long a deduplication id is remembered, and an attempt to receive (AWS, "Exactly-once
+/// processing" and `ReceiveMessage`: 5 minutes).
 const DEDUP_MS: i64 = 5 * 60 * 1000;
+/// How long the name of a deleted queue is not free (AWS, `CreateQueue`: 60 s).
+const NAME_KEPT_MS: i64 = 60_000;
 
 /// The rows, queues and topics within one transaction.
 pub(crate) struct Work<'a> {
@@ -27,6 +30,8 @@ pub(crate) struct Work<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(super) counts: Vec<(i64, i64)>,
+    pub(super) leases: Vec<(i64, i64)>,
+    pub(super) moving: bool,
     pub(super) arrivals: Vec<i64>,
     pub(super) gone: Vec<i64>,
 }
@@ -81,6 +86,16 @@ impl<'a> Work<'a> {
     /// Remembers that `queue` holds `by` messages more.
     pub(crate) fn count(&mut self, queue: i64, by: i64) {
         self.changes.counts.push((queue, by));
+    }
+
+    /// Remembers that `by` messages more of `queue` are under a lease.
+    pub(super) fn count_leases(&mut self, queue: i64, by: i64) {
+        self.changes.leases.push((queue, by));
+    }
+
+    /// Wakes the mover of dead letters, after the commit.
+    pub(crate) fn moving(&mut self) {
+        self.changes.moving = true;
     }
 
     /// Wakes who waits for messages of `queue`, after the commit.
@@ -143,6 +158,64 @@ impl<'a> Work<'a> {
         self.db
             .prepare_cached("DELETE FROM dedup WHERE until <= ?1")?
             .execute(params![self.now])?;
+        Ok(())
+    }
+
+    /// What an earlier receive with this attempt id leased, as `sqs` wrote it, if it is remembered.
+    pub(crate) fn attempt(&self, queue: i64, id: &str) -> Result<Option<String>, StorageError> {
+        self.db
+            .prepare_cached(
+                "SELECT leases FROM attempts WHERE queue = ?1 AND id = ?2 AND until > ?3",
+            )?
+            .query_row(params![queue, id, self.now], |row| row.get(0))
+            .optional()
+    }
+
+    /// Remembers for five minutes what a receive leased. A repetition of it does not make them
+    /// longer.
+    pub(crate) fn remember_attempt(
+        &self,
+        queue: i64,
+        id: &str,
+        leases: &str,
+    ) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO attempts VALUES(?1, ?2, ?3, ?4) ON CONFLICT(queue, id) DO UPDATE SET \
+                 leases = excluded.leases, \
+                 until = CASE WHEN until > ?5 THEN until ELSE excluded.until END",
+            )?
+            .execute(params![queue, id, self.now + DEDUP_MS, leases, self.now])?;
+        Ok(())
+    }
+
+    pub(super) fn forget_old_attempts(&self) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached("DELETE FROM attempts WHERE until <= ?1")?
+            .execute(params![self.now])?;
+        Ok(())
+    }
+
+    /// Remembers that a queue of this name was deleted just now.
+    pub(crate) fn name_deleted(&self, name: &str) -> Result<(), StorageError> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO deleted VALUES(?1, ?2)",
+            params![name, self.now],
+        )?;
+        Ok(())
+    }
+
+    /// Whether a queue of this name was deleted so lately that the name is not free.
+    pub(crate) fn deleted_recently(&self, name: &str) -> Result<bool, StorageError> {
+        self.db
+            .prepare_cached("SELECT EXISTS(SELECT 1 FROM deleted WHERE name = ?1 AND at > ?2)")?
+            .query_row(params![name, self.now - NAME_KEPT_MS], |row| row.get(0))
+    }
+
+    pub(super) fn forget_deleted_names(&self) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached("DELETE FROM deleted WHERE at <= ?1")?
+            .execute(params![self.now - NAME_KEPT_MS])?;
         Ok(())
     }
 }

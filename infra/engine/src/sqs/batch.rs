@@ -40,7 +40,7 @@ pub(super) struct Deleted {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Changed {
     receipt_handle: String,
-    visibility_timeout: i64,
+    visibility_timeout: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +71,9 @@ struct Failed {
 pub(super) fn send(work: &mut Work<'_>, batch: Batch<Outgoing>) -> Outcome<Results<Sent>> {
     let queue = find(work.queues, &batch.queue_url)?;
     batch.check()?;
+    if queue.settings.fifo {
+        check_fifo(&queue, &batch)?;
+    }
     let size = batch.entries.iter().map(|entry| entry.what.size()).sum();
     if size > MESSAGE_BYTES_MAX {
         return Err(SqsError::batch_too_long(MESSAGE_BYTES_MAX, size));
@@ -90,14 +93,47 @@ pub(super) fn change(work: &mut Work<'_>, batch: Batch<Changed>) -> Outcome<Resu
     let queue = find(work.queues, &batch.queue_url)?;
     batch.check()?;
     batch.run(work, &queue, |work, queue, entry| {
-        settle::change_one(work, queue, &entry.receipt_handle, entry.visibility_timeout)
+        let seconds = entry
+            .visibility_timeout
+            .ok_or_else(|| SqsError::missing("VisibilityTimeout"))?;
+        settle::change_one(work, queue, &entry.receipt_handle, seconds)
     })
 }
 
-impl<E> Batch<E> {
+/// Without a group, or any way to tell duplicates, a batch for a FIFO queue is refused whole.
+fn check_fifo(queue: &Queue, batch: &Batch<Outgoing>) -> Outcome<()> {
+    for Entry { what, .. } in &batch.entries {
+        if what.group.is_none() {
+            return Err(SqsError::invalid(
+                "The request must contain the parameter MessageGroupId.",
+            ));
+        }
+        send::dedup_id(queue, what)?;
+    }
+    Ok(())
+}
+
+/// What an entry of a batch is called in refusals.
+pub(super) trait Named {
+    const ENTRY: &'static str;
+}
+
+impl Named for Outgoing {
+    const ENTRY: &'static str = "SendMessageBatchRequestEntry";
+}
+
+impl Named for Deleted {
+    const ENTRY: &'static str = "DeleteMessageBatchRequestEntry";
+}
+
+impl Named for Changed {
+    const ENTRY: &'static str = "ChangeMessageVisibilityBatchRequestEntry";
+}
+
+impl<E: Named> Batch<E> {
     fn check(&self) -> Outcome<()> {
         if self.entries.is_empty() {
-            return Err(SqsError::empty_batch());
+            return Err(SqsError::empty_batch(E::ENTRY));
         }
         if self.entries.len() > ENTRIES_MAX {
             return Err(SqsError::too_many_entries(self.entries.len()));

@@ -2,7 +2,7 @@
 
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::{COUNTED, SETTABLE, Settings};
+use super::settings::{COUNTED, SETTABLE, Settings, check_encryption, check_given};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 
 /// The most tags of a queue (AWS, "Amazon SQS cost allocation tags").
 const TAGS_MAX: usize = 50;
+/// The longest tag key, in characters (AWS, "Tagging AWS resources").
+const TAG_KEY_LEN_MAX: usize = 128;
+/// The longest tag value, in characters (AWS, same page).
+const TAG_VALUE_LEN_MAX: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -68,6 +72,7 @@ pub(super) struct SetAttributes {
 pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Outcome<Nothing> {
     let queue = find(work.queues, &request.queue_url)?;
     check_settable(&request.attributes)?;
+    check_given(&request.attributes)?;
     let kind = request.attributes.get("FifoQueue");
     if kind.is_some_and(|value| Some(value) != queue.settings.given.get("FifoQueue")) {
         return Err(SqsError::invalid_attribute("FifoQueue"));
@@ -76,6 +81,7 @@ pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Out
     given.extend(request.attributes);
     // An empty policy is no policy.
     given.retain(|_, value| !value.is_empty());
+    check_encryption(&given)?;
     let settings = Settings::read(given)?;
     check_dead_letter_queue(work, &queue.name, &settings)?;
     let modified_at = work.now;
@@ -101,14 +107,12 @@ pub(super) struct Tag {
 
 pub(super) fn tag(work: &mut Work<'_>, request: Tag) -> Outcome<Nothing> {
     let queue = find(work.queues, &request.queue_url)?;
+    if request.tags.is_empty() {
+        return Err(SqsError::missing("Tags"));
+    }
     let mut tags = queue.tags.clone();
     tags.extend(request.tags);
-    if tags.len() > TAGS_MAX {
-        return Err(SqsError::invalid(format!(
-            "Too many tags added for queue {}.",
-            queue.name
-        )));
-    }
+    check_tags(&queue.name, &tags)?;
     keep(
         work,
         Queue {
@@ -117,6 +121,34 @@ pub(super) fn tag(work: &mut Work<'_>, request: Tag) -> Outcome<Nothing> {
         },
     )?;
     Ok(Nothing {})
+}
+
+/// How many tags, and how long their keys and values (AWS, "Amazon SQS cost allocation tags" and
+/// the AWS tagging rules).
+pub(super) fn check_tags(queue: &str, tags: &BTreeMap<String, String>) -> Outcome<()> {
+    if tags.len() > TAGS_MAX {
+        return Err(SqsError::invalid(format!(
+            "Too many tags added for queue {queue}."
+        )));
+    }
+    for (key, value) in tags {
+        if !(1..=TAG_KEY_LEN_MAX).contains(&key.chars().count()) {
+            return Err(SqsError::invalid(
+                "Tag keys must be between 1 and 128 characters in length.",
+            ));
+        }
+        if value.chars().count() > TAG_VALUE_LEN_MAX {
+            return Err(SqsError::invalid(
+                "Tag values must be between 0 and 256 characters in length.",
+            ));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(SqsError::invalid(
+                "Tag keys must not start with aws:, which is reserved.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -128,6 +160,11 @@ pub(super) struct Untag {
 
 pub(super) fn untag(work: &mut Work<'_>, request: Untag) -> Outcome<Nothing> {
     let queue = find(work.queues, &request.queue_url)?;
+    if request.tag_keys.iter().any(String::is_empty) || request.tag_keys.is_empty() {
+        return Err(SqsError::invalid(
+            "Tag keys must be between 1 and 128 characters in length.",
+        ));
+    }
     let mut queue = (*queue).clone();
     queue.tags.retain(|key, _| !request.tag_keys.contains(key));
     keep(work, queue)?;

@@ -1,8 +1,9 @@
 //! Making, finding, listing, purging and removing queues.
 
+use super::describe::check_tags;
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::Settings;
+use super::settings::{Settings, check_given};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use crate::wire::same_value;
@@ -20,7 +21,7 @@ const LISTED_MAX: usize = 1000;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Create {
-    queue_name: String,
+    queue_name: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
     #[serde(default, alias = "tags")]
@@ -34,7 +35,11 @@ pub(super) struct Url {
 }
 
 pub(super) fn create(work: &mut Work<'_>, request: Create) -> Outcome<Url> {
-    let name = request.queue_name;
+    let name = request.queue_name.ok_or_else(|| {
+        SqsError::invalid(
+            "Value for parameter QueueName is invalid. Reason: Must specify a queue name.",
+        )
+    })?;
     check_settable(&request.attributes)?;
     if let Some(queue) = work.queues.named(&name) {
         let shown = queue.settings.shown();
@@ -46,8 +51,13 @@ pub(super) fn create(work: &mut Work<'_>, request: Create) -> Outcome<Url> {
             return Err(SqsError::queue_exists(attribute));
         }
     } else {
+        check_given(&request.attributes)?;
         let settings = Settings::read(request.attributes)?;
         check_name(&name, settings.fifo)?;
+        check_tags(&name, &request.tags)?;
+        if work.deleted_recently(&name)? {
+            return Err(SqsError::deleted_recently());
+        }
         check_dead_letter_queue(work, &name, &settings)?;
         let queue = Queue {
             id: work.queues.next_id(),
@@ -66,6 +76,9 @@ pub(super) fn create(work: &mut Work<'_>, request: Create) -> Outcome<Url> {
 }
 
 fn check_name(name: &str, fifo: bool) -> Outcome<()> {
+    if name.is_empty() {
+        return Err(SqsError::invalid("Queue name cannot be empty"));
+    }
     let stem = name.strip_suffix(".fifo");
     if fifo != stem.is_some() {
         let what = if fifo {
@@ -91,8 +104,14 @@ fn check_name(name: &str, fifo: bool) -> Outcome<()> {
 pub(super) fn delete(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
     let queue = find(work.queues, &request.queue_url)?;
     work.clear(queue.id)?;
-    work.db
-        .execute("DELETE FROM queues WHERE id = ?1", params![queue.id])?;
+    for sql in [
+        "DELETE FROM attempts WHERE queue = ?1",
+        "DELETE FROM moves WHERE source = (SELECT name FROM queues WHERE id = ?1)",
+        "DELETE FROM queues WHERE id = ?1",
+    ] {
+        work.db.execute(sql, params![queue.id])?;
+    }
+    work.name_deleted(&queue.name)?;
     work.forget_dedup_ids(&format!("queue {}", queue.id))?;
     work.queues.remove(&queue);
     work.gone(queue.id);
@@ -120,12 +139,18 @@ pub(super) fn purge(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ByName {
     queue_name: String,
+    #[serde(rename = "QueueOwnerAWSAccountId")]
+    owner: Option<String>,
 }
 
 pub(super) fn url(work: &mut Work<'_>, request: ByName) -> Outcome<Url> {
     let queue = work
         .queues
         .named(&request.queue_name)
+        .filter(|_| {
+            let owner = request.owner.as_deref();
+            owner.is_none_or(|owner| owner == work.names.account)
+        })
         .ok_or_else(SqsError::no_such_queue)?;
     Ok(Url {
         queue_url: work.names.queue_url(&queue.name),

@@ -1,13 +1,17 @@
-//! SQS, in AWS's JSON 1.0 protocol.
+//! SQS, in AWS's JSON 1.0 protocol and, on top of it, the older Query protocol.
 //!
 //! The rules are those of the SQS API reference and developer guide; each bound names its source
 //! where it stands. Rows and transactions are `messages`' business.
 
+mod attempt;
 mod attributes;
 mod batch;
 mod describe;
 mod manage;
+mod moves;
+mod moving;
 mod policy;
+pub(crate) mod query;
 mod queues;
 mod receive;
 mod refusal;
@@ -16,6 +20,7 @@ mod settings;
 mod settle;
 
 pub(crate) use attributes::{Attribute, Attributes};
+pub(crate) use moving::advance as advance_moves;
 pub(crate) use queues::{Queue, Queues};
 pub(crate) use refusal::SqsError;
 pub(crate) use send::{Outgoing, content_id, send, sequence};
@@ -29,20 +34,22 @@ type Outcome<T> = Result<T, SqsError>;
 
 /// Answers one call.
 pub(crate) async fn answer(messages: &Messages, operation: &str, body: &[u8]) -> Answer {
-    let outcome = match operation {
-        "ReceiveMessage" => match read(body) {
-            Ok(request) => receive::receive(messages, request).await,
-            Err(error) => Err(error),
-        },
-        _ => match dispatch(messages, operation, body) {
-            Some(outcome) => outcome,
-            None => return unknown_json_operation("SQS", operation),
-        },
-    };
-    match outcome {
-        Ok(json) => Answer::json(200, json),
-        Err(error) => error.answer(operation),
+    match outcome(messages, operation, body).await {
+        None => unknown_json_operation("SQS", operation),
+        Some(Ok(json)) => Answer::json(200, json),
+        Some(Err(error)) => error.answer(operation),
     }
+}
+
+/// What an operation comes to, in JSON; `None` if there is no such operation.
+async fn outcome(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome<String>> {
+    if operation != "ReceiveMessage" {
+        return dispatch(messages, operation, body);
+    }
+    Some(match read(body) {
+        Ok(request) => receive::receive(messages, request).await,
+        Err(error) => Err(error),
+    })
 }
 
 fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome<String>> {
@@ -64,6 +71,9 @@ fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome
         "UntagQueue" => run(messages, body, describe::untag),
         "ListQueueTags" => run(messages, body, describe::tags),
         "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources),
+        "StartMessageMoveTask" => run(messages, body, moves::start),
+        "ListMessageMoveTasks" => run(messages, body, moves::list),
+        "CancelMessageMoveTask" => run(messages, body, moves::cancel),
         _ => return None,
     })
 }

@@ -1,11 +1,16 @@
 //! Where a queue's dead letters go, and which queues may send theirs here.
 
 use super::refusal::SqsError;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The least and most receives before a message counts as dead (AWS, `RedrivePolicy`).
 const RECEIVES_RANGE: std::ops::RangeInclusive<i64> = 1..=1000;
+
+/// The most queues that a redrive allow policy names (AWS, `RedriveAllowPolicy`).
+const SOURCES_MAX: usize = 10;
+const TARGET: &str = "deadLetterTargetArn";
+const COUNT: &str = "maxReceiveCount";
 
 /// A redrive policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,61 @@ fn policy(given: &BTreeMap<String, String>, name: &str) -> Result<Option<Value>,
     }
 }
 
+/// Checks redrive policies as they are given, in AWS's words.
+pub(super) fn check_redrive(given: &BTreeMap<String, String>) -> Result<(), SqsError> {
+    if let Some(text) = given.get("RedrivePolicy").filter(|text| !text.is_empty()) {
+        let refused = |reason: &str| Err(SqsError::invalid_value(text, "RedrivePolicy", reason));
+        let policy: Map<String, Value> = match serde_json::from_str(text) {
+            Ok(policy) => policy,
+            Err(_) => return refused("Redrive policy is not a valid JSON map."),
+        };
+        for name in [COUNT, TARGET] {
+            if !policy.contains_key(name) {
+                let reason =
+                    format!("Redrive policy does not contain mandatory attribute: {name}.");
+                return refused(&reason);
+            }
+        }
+        if policy.len() > 2 {
+            return refused(
+                "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount].",
+            );
+        }
+        let target = policy[TARGET].as_str();
+        if !target.is_some_and(|arn| arn.starts_with("arn:") && arn.split(':').count() == 6) {
+            return refused("Invalid value for deadLetterTargetArn.");
+        }
+        if receives_max(policy.get(COUNT)).is_none() {
+            let given = policy[COUNT].to_string();
+            return refused(&format!(
+                "Invalid value for maxReceiveCount: {}, valid values are from 1 to 1000 both \
+                 inclusive.",
+                given.trim_matches('"')
+            ));
+        }
+    }
+    match RedriveAllow::read(given)? {
+        RedriveAllow::Only(sources) if !(1..=SOURCES_MAX).contains(&sources.len()) => {
+            Err(SqsError::invalid_value(
+                given.get("RedriveAllowPolicy").map_or("", String::as_str),
+                "RedriveAllowPolicy",
+                "Amazon SQS supports between 1 and 10 sourceQueueArns.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The count in a redrive policy, written as a number or as a text: both are common.
+fn receives_max(count: Option<&Value>) -> Option<i64> {
+    match count {
+        Some(Value::Number(number)) => number.as_i64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    }
+    .filter(|count| RECEIVES_RANGE.contains(count))
+}
+
 impl Redrive {
     pub(super) fn read(given: &BTreeMap<String, String>) -> Result<Option<Redrive>, SqsError> {
         let Some(policy) = policy(given, "RedrivePolicy")? else {
@@ -40,17 +100,10 @@ impl Redrive {
         };
         let invalid = || SqsError::invalid_attribute("RedrivePolicy");
         let target_arn = policy
-            .get("deadLetterTargetArn")
+            .get(TARGET)
             .and_then(Value::as_str)
             .ok_or_else(invalid)?;
-        // Written as a number or as a text: both are common.
-        let receives_max = match policy.get("maxReceiveCount") {
-            Some(Value::Number(number)) => number.as_i64(),
-            Some(Value::String(text)) => text.parse().ok(),
-            _ => None,
-        }
-        .filter(|count| RECEIVES_RANGE.contains(count))
-        .ok_or_else(invalid)?;
+        let receives_max = receives_max(policy.get(COUNT)).ok_or_else(invalid)?;
         Ok(Some(Redrive {
             target_arn: target_arn.to_owned(),
             receives_max,

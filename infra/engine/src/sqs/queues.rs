@@ -16,6 +16,8 @@ pub(crate) struct Queues {
     names: HashMap<i64, String>,
     /// How many messages a queue holds, once somebody has asked.
     counts: HashMap<i64, i64>,
+    /// How many messages of a queue are under a lease, at most.
+    leases: HashMap<i64, i64>,
     last_id: i64,
     /// Whether the running transaction has changed anything here.
     pub(crate) touched: bool,
@@ -78,6 +80,7 @@ impl Queues {
         self.by_name.remove(&queue.name);
         self.names.remove(&queue.id);
         self.counts.remove(&queue.id);
+        self.leases.remove(&queue.id);
     }
 
     pub(super) fn insert(&mut self, queue: Queue) {
@@ -111,6 +114,26 @@ impl Queues {
 
     pub(crate) fn count(&mut self, id: i64, by: i64) {
         if let Some(count) = self.counts.get_mut(&id) {
+            *count += by;
+        }
+    }
+}
+
+impl Queues {
+    pub(crate) fn known_leases(&self, id: i64) -> Option<i64> {
+        self.leases.get(&id).copied()
+    }
+
+    /// Sets the count, or forgets it: then it will be counted anew.
+    pub(crate) fn set_leases(&mut self, id: i64, count: Option<i64>) {
+        match count {
+            Some(count) => self.leases.insert(id, count),
+            None => self.leases.remove(&id),
+        };
+    }
+
+    pub(crate) fn count_leases(&mut self, id: i64, by: i64) {
+        if let Some(count) = self.leases.get_mut(&id) {
             *count += by;
         }
     }

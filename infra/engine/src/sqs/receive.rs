@@ -1,10 +1,11 @@
 //! Receiving: leases, dead letters, long polls, and what of a message is shown.
 
+use super::attempt;
 use super::attributes::{self, Attributes};
 use super::queues::{Queue, find};
 use super::refusal::SqsError;
 use super::send::{Details, sequence};
-use super::settings::{VISIBILITY_S_MAX, WAIT_S_MAX};
+use super::settings::{COUNTED, SETTABLE, VISIBILITY_S_MAX, WAIT_S_MAX};
 use super::settle::Handle;
 use super::{Outcome, write};
 use crate::messages::{Messages, Ready, Row, Work};
@@ -15,6 +16,21 @@ use std::time::Duration;
 
 /// The most messages of one receive (AWS, `ReceiveMessage`).
 const MESSAGES_MAX: usize = 10;
+/// The most messages of a queue under a lease at once (AWS, "Amazon SQS standard queue quotas" and
+/// "FIFO queue quotas": 120,000 for both kinds).
+const IN_FLIGHT_MAX: i64 = 120_000;
+/// What a message shows of itself when asked.
+const SYSTEM_ATTRIBUTES: [&str; 9] = [
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+];
 /// The sender that every message names: the engine knows no others.
 const SENDER: &str = "AIDACKCEVSQ6C2EXAMPLE";
 
@@ -25,12 +41,20 @@ pub(super) struct Receive {
     max_number_of_messages: Option<i64>,
     visibility_timeout: Option<i64>,
     wait_time_seconds: Option<i64>,
+    receive_request_attempt_id: Option<String>,
     #[serde(default)]
     attribute_names: Vec<String>,
     #[serde(default)]
     message_system_attribute_names: Vec<String>,
     #[serde(default)]
     message_attribute_names: Vec<String>,
+}
+
+impl Receive {
+    fn wait_ms(&self, queue: &Queue) -> i64 {
+        self.wait_time_seconds
+            .map_or(queue.settings.wait_ms, |seconds| seconds * 1000)
+    }
 }
 
 #[derive(Serialize)]
@@ -86,9 +110,7 @@ pub(super) async fn receive(messages: &Messages, request: Receive) -> Outcome<St
             Look::Found(rows) => return show(&rows, &request),
             Look::Empty { queue, next } => (queue, next),
         };
-        let wait_ms = request
-            .wait_time_seconds
-            .map_or(queue.settings.wait_ms, |seconds| seconds * 1000);
+        let wait_ms = request.wait_ms(&queue);
         let now = tokio::time::Instant::now();
         let deadline = *deadline.get_or_insert(now + millis(wait_ms));
         if now >= deadline {
@@ -130,13 +152,30 @@ fn check(request: &Receive) -> Outcome<()> {
         ),
         (request.wait_time_seconds, "WaitTimeSeconds", 0, WAIT_S_MAX),
     ];
+    let asked = request.attribute_names.iter();
+    let mut asked = asked.chain(&request.message_system_attribute_names);
+    if let Some(name) = asked.find(|name| !is_attribute(name)) {
+        return Err(SqsError::unknown_attribute(name));
+    }
     for (value, name, least, most) in bounds {
         if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
-            let reason = format!("Must be >= {least} and <= {most}, if provided.");
+            let reason = if name == "WaitTimeSeconds" {
+                format!("Must be >= {least} and <= {most}, if provided.")
+            } else {
+                format!("Must be between {least} and {most}, if provided.")
+            };
             return Err(SqsError::invalid_value(value, name, &reason));
         }
     }
     Ok(())
+}
+
+/// Whether a name may stand in a receive. Attributes of queues may, without effect.
+fn is_attribute(name: &str) -> bool {
+    name == "All"
+        || SYSTEM_ATTRIBUTES.contains(&name)
+        || SETTABLE.contains(&name)
+        || COUNTED.contains(&name)
 }
 
 fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
@@ -145,9 +184,20 @@ fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
     let visibility_ms = request
         .visibility_timeout
         .map_or(queue.settings.visibility_ms, |seconds| seconds * 1000);
+    let visible_at = work.now + visibility_ms;
+    let attempt = request.receive_request_attempt_id.as_deref();
+    if let Some(id) = attempt
+        && let Some(rows) = attempt::repeat(work, &queue, id, visible_at)?
+    {
+        return Ok(Look::Found(rows));
+    }
+    let limit = limit.min(room_in_flight(work, &queue, limit)?);
+    if limit == 0 && !queue.settings.fifo && request.wait_ms(&queue) == 0 {
+        return Err(SqsError::over_limit(IN_FLIGHT_MAX));
+    }
     let mut taking = Taking {
         queue: &queue,
-        visible_at: work.now + visibility_ms,
+        visible_at,
         limit,
         taken: Vec::new(),
     };
@@ -161,7 +211,22 @@ fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
         let next = work.next_ready_at(queue.id, queue.settings.fifo)?;
         return Ok(Look::Empty { queue, next });
     }
+    if let Some(id) = attempt {
+        attempt::remember(work, &queue, id, &taken)?;
+    }
     Ok(Look::Found(taken))
+}
+
+/// How many more of `wanted` may be in flight. A standard queue refuses a short poll without room;
+/// a long poll, and any of a FIFO queue, gets nothing (AWS, "quotas").
+fn room_in_flight(work: &mut Work<'_>, queue: &Queue, wanted: usize) -> Outcome<usize> {
+    let fifo = queue.settings.fifo;
+    let wanted = i64::try_from(wanted).unwrap_or(0);
+    let mut in_flight = work.in_flight(queue.id, fifo, false)?;
+    if in_flight + wanted > IN_FLIGHT_MAX {
+        in_flight = work.in_flight(queue.id, fifo, true)?;
+    }
+    Ok(usize::try_from(IN_FLIGHT_MAX - in_flight).unwrap_or(0))
 }
 
 /// One receive at work.
@@ -283,19 +348,17 @@ fn show_one(row: &Row, request: &Receive) -> Outcome<Shown> {
             .chain(&request.message_system_attribute_names)
             .any(|wanted| wanted == name || wanted == "All")
     };
+    // In the order of their names above.
     let system = [
-        ("SenderId", Some(SENDER.to_owned())),
-        ("SentTimestamp", Some(row.sent_at.to_string())),
-        ("ApproximateReceiveCount", Some(row.receives.to_string())),
-        (
-            "ApproximateFirstReceiveTimestamp",
-            row.first_at.map(|at| at.to_string()),
-        ),
-        ("SequenceNumber", details.sequence),
-        ("MessageDeduplicationId", details.dedup),
-        ("MessageGroupId", details.group),
-        ("AWSTraceHeader", details.trace),
-        ("DeadLetterQueueSourceArn", details.source),
+        Some(SENDER.to_owned()),
+        Some(row.sent_at.to_string()),
+        Some(row.receives.to_string()),
+        row.first_at.map(|at| at.to_string()),
+        details.sequence,
+        details.dedup,
+        details.group,
+        details.trace,
+        details.source,
     ];
     let message_attributes: Attributes = details
         .attributes
@@ -307,8 +370,9 @@ fn show_one(row: &Row, request: &Receive) -> Outcome<Shown> {
         receipt_handle: Handle::of(row).to_string(),
         md5_of_body: details.md5,
         body: row.body.clone(),
-        attributes: system
+        attributes: SYSTEM_ATTRIBUTES
             .into_iter()
+            .zip(system)
             .filter(|(name, _)| wanted(name))
             .filter_map(|(name, value)| Some((name, value?)))
             .collect(),
@@ -327,4 +391,97 @@ fn matches_any(name: &str, wanted: &[String]) -> bool {
                 .strip_suffix(".*")
                 .is_some_and(|prefix| name.starts_with(prefix))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+    use crate::sqs::outcome;
+    use rusqlite::params;
+
+    async fn call(messages: &Messages, operation: &str, body: &str) -> Outcome<String> {
+        outcome(messages, operation, body.as_bytes())
+            .await
+            .expect("an operation")
+    }
+
+    /// A queue with so many messages that one more lease is all it may have.
+    async fn nearly_full(name: &str, attributes: &str) -> Messages {
+        let messages = Messages::open(None, Clock::real(), "r", "a", "http://x").expect("opened");
+        let body = format!(r#"{{"QueueName":"{name}","Attributes":{attributes}}}"#);
+        call(&messages, "CreateQueue", &body).await.expect("made");
+        messages
+            .transact(|work| {
+                let fifo = name.ends_with(".fifo");
+                work.db.execute(
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                     INSERT INTO messages(id, queue, lane, visible_at, leased_at, receives, \
+                     sent_at, message_id, body, details) \
+                     SELECT i, 1, CASE WHEN ?2 THEN 'g' || i END, ?3 + 60000, 1, 1, ?3, 'x', 'x', \
+                     '{\"md5\":\"\"}' FROM n",
+                    params![IN_FLIGHT_MAX - 1, fifo, work.now],
+                )
+            })
+            .expect("filled");
+        messages
+    }
+
+    #[tokio::test]
+    async fn a_standard_queue_without_room_in_flight_refuses_a_short_poll() {
+        let messages = nearly_full("q", "{}").await;
+        for body in ["1", "2"] {
+            let send = format!(r#"{{"QueueUrl":"q","MessageBody":"{body}"}}"#);
+            call(&messages, "SendMessage", &send).await.expect("sent");
+        }
+        let short = r#"{"QueueUrl":"q","MaxNumberOfMessages":10}"#;
+        let last = call(&messages, "ReceiveMessage", short)
+            .await
+            .expect("room");
+        let last: serde_json::Value = serde_json::from_str(&last).expect("JSON");
+        assert_eq!(last["Messages"].as_array().map(Vec::len), Some(1));
+        let error = call(&messages, "ReceiveMessage", short)
+            .await
+            .expect_err("full");
+        assert_eq!(error.code, "OverLimit");
+        let long = r#"{"QueueUrl":"q","WaitTimeSeconds":1}"#;
+        assert_eq!(
+            call(&messages, "ReceiveMessage", long)
+                .await
+                .expect("empty"),
+            "{}"
+        );
+        let handle = &last["Messages"][0]["ReceiptHandle"];
+        let delete = format!(r#"{{"QueueUrl":"q","ReceiptHandle":{handle}}}"#);
+        call(&messages, "DeleteMessage", &delete)
+            .await
+            .expect("deleted");
+        let again = call(&messages, "ReceiveMessage", short)
+            .await
+            .expect("room again");
+        assert!(again.contains("Messages"), "{again}");
+    }
+
+    #[tokio::test]
+    async fn a_fifo_queue_without_room_in_flight_gives_nothing() {
+        let messages = nearly_full("q.fifo", r#"{"FifoQueue":"true"}"#).await;
+        for body in ["1", "2"] {
+            let send = format!(
+                r#"{{"QueueUrl":"q.fifo","MessageBody":"{body}","MessageGroupId":"{body}",
+                "MessageDeduplicationId":"{body}"}}"#
+            );
+            call(&messages, "SendMessage", &send).await.expect("sent");
+        }
+        let short = r#"{"QueueUrl":"q.fifo"}"#;
+        let last = call(&messages, "ReceiveMessage", short)
+            .await
+            .expect("room");
+        assert!(last.contains("Messages"), "{last}");
+        assert_eq!(
+            call(&messages, "ReceiveMessage", short)
+                .await
+                .expect("none"),
+            "{}"
+        );
+    }
 }

@@ -114,11 +114,11 @@ impl SqsError {
         )
     }
 
-    pub(super) fn empty_batch() -> SqsError {
+    pub(super) fn empty_batch(entry: &str) -> SqsError {
         SqsError::new(
             "com.amazonaws.sqs#EmptyBatchRequest",
             "AWS.SimpleQueueService.EmptyBatchRequest",
-            "There should be at least one entry in the request.",
+            format!("There should be at least one {entry} in the request."),
         )
     }
 
@@ -166,6 +166,70 @@ impl SqsError {
                 format!("Only one PurgeQueue operation on {queue} is allowed every 60 seconds."),
             )
         }
+    }
+
+    pub(super) fn deleted_recently() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#QueueDeletedRecently",
+            "AWS.SimpleQueueService.QueueDeletedRecently",
+            "You must wait 60 seconds after deleting a queue before you can create another with \
+             the same name.",
+        )
+    }
+
+    pub(super) fn over_limit(limit: i64) -> SqsError {
+        SqsError {
+            status: 403,
+            ..SqsError::new(
+                "com.amazonaws.sqs#OverLimit",
+                "OverLimit",
+                format!("Too many messages are in flight. The limit of a queue is {limit}."),
+            )
+        }
+    }
+
+    pub(super) fn no_such_resource(message: impl Into<String>) -> SqsError {
+        SqsError {
+            status: 404,
+            ..SqsError::new(
+                "com.amazonaws.sqs#ResourceNotFoundException",
+                "ResourceNotFoundException",
+                message,
+            )
+        }
+    }
+
+    pub(super) fn unsupported(message: impl Into<String>) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#UnsupportedOperation",
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            message,
+        )
+    }
+
+    pub(super) fn invalid_action(action: &str) -> SqsError {
+        SqsError::new(
+            "com.amazon.coral.service#UnknownOperationException",
+            "InvalidAction",
+            format!("The action {action} is not valid for this endpoint."),
+        )
+    }
+
+    /// The status in the Query protocol, which knows one that JSON does not.
+    pub(super) fn query_status(&self) -> u16 {
+        match self.code {
+            "ReceiptHandleIsInvalid" => 404,
+            _ => self.status,
+        }
+    }
+
+    pub(super) fn two_encryptions() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidAttributeName",
+            "InvalidAttributeName",
+            "You can use one type of server-side encryption (SSE) at one time. You can either \
+             enable KMS SSE or SQS SSE.",
+        )
     }
 
     pub(super) fn unreadable(error: &serde_json::Error) -> SqsError {

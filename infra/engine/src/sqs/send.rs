@@ -171,7 +171,7 @@ fn scope(queue: &Queue, group: Option<&str>) -> String {
     }
 }
 
-fn dedup_id(queue: &Queue, message: &Outgoing) -> Outcome<String> {
+pub(super) fn dedup_id(queue: &Queue, message: &Outgoing) -> Outcome<String> {
     if let Some(id) = &message.dedup {
         return Ok(id.clone());
     }
@@ -207,29 +207,14 @@ fn check(queue: &Queue, message: &Outgoing) -> Outcome<()> {
     }
     attributes::check_characters(&message.body)?;
     attributes::check(&message.attributes)?;
-    if let Some(name) = message
-        .system_attributes
-        .keys()
-        .find(|name| *name != TRACE_HEADER)
-    {
-        return Err(SqsError::invalid(format!(
-            "Message system attribute name '{name}' is invalid."
-        )));
-    }
+    check_system_attributes(&message.system_attributes)?;
     check_delay(queue, message.delay_seconds)?;
     for (name, id) in [
         ("MessageGroupId", &message.group),
         ("MessageDeduplicationId", &message.dedup),
     ] {
-        if id.as_deref().is_some_and(|id| !well_formed(id)) {
-            return Err(SqsError::invalid_value(
-                id.as_deref().unwrap_or_default(),
-                name,
-                &format!(
-                    "{name} can only include alphanumeric and punctuation characters. 1 to \
-                     {ID_LEN_MAX} in length."
-                ),
-            ));
+        if let Some(id) = id {
+            check_id(name, id)?;
         }
     }
     match (queue.settings.fifo, &message.group, &message.dedup) {
@@ -238,10 +223,41 @@ fn check(queue: &Queue, message: &Outgoing) -> Outcome<()> {
         (false, _, Some(id)) => Err(SqsError::invalid_value(
             id,
             "MessageDeduplicationId",
-            "The request includes a parameter that is not valid for this queue type.",
+            "The request include parameter that is not valid for this queue type.",
         )),
         _ => Ok(()),
     }
+}
+
+/// Only the X-Ray header can be sent, as a text.
+fn check_system_attributes(attributes: &BTreeMap<String, Attribute>) -> Outcome<()> {
+    for (name, attribute) in attributes {
+        if name != TRACE_HEADER {
+            return Err(SqsError::invalid(format!(
+                "Message system attribute name '{name}' is invalid."
+            )));
+        }
+        let value = attribute.string_value.as_deref().unwrap_or_default();
+        if attribute.data_type != "String" || value.is_empty() {
+            return Err(SqsError::invalid(format!(
+                "Message system attribute '{name}' must contain a non-empty value of type \
+                 'String'."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the id of a group, a message or an attempt to receive.
+pub(super) fn check_id(name: &str, id: &str) -> Outcome<()> {
+    if well_formed(id) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{name} can only include alphanumeric and punctuation characters. 1 to {ID_LEN_MAX} in \
+         length."
+    );
+    Err(SqsError::invalid_value(id, name, &reason))
 }
 
 fn check_delay(queue: &Queue, delay: Option<i64>) -> Outcome<()> {

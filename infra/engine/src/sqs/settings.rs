@@ -17,6 +17,7 @@ const VISIBILITY_S: i64 = 30;
 const RETENTION_S: i64 = 345_600;
 const RETENTION_S_RANGE: (i64, i64) = (60, 1_209_600);
 const MESSAGE_BYTES_MIN: i64 = 1024;
+const KMS_REUSE_S: i64 = 300;
 const KMS_REUSE_S_RANGE: (i64, i64) = (60, 86_400);
 
 /// What a queue was told, as it was told it, and what follows for the code.
@@ -53,7 +54,11 @@ impl Settings {
         };
         let bytes_range = (MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX as i64);
         let bytes = number("MaximumMessageSize", bytes_range, bytes_range.1)?;
-        number("KmsDataKeyReusePeriodSeconds", KMS_REUSE_S_RANGE, 300)?;
+        number(
+            "KmsDataKeyReusePeriodSeconds",
+            KMS_REUSE_S_RANGE,
+            KMS_REUSE_S,
+        )?;
         flag("SqsManagedSseEnabled")?;
         let fifo = flag("FifoQueue")?;
         let settings = Settings {
@@ -115,9 +120,44 @@ impl Settings {
             .chain(kind)
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
+        if self.given.contains_key("KmsMasterKeyId") {
+            shown.insert("SqsManagedSseEnabled".to_owned(), "false".to_owned());
+            shown.insert(
+                "KmsDataKeyReusePeriodSeconds".to_owned(),
+                KMS_REUSE_S.to_string(),
+            );
+        }
         shown.extend(self.given.clone());
         shown
     }
+}
+
+/// What is asked of attributes when they are given, beyond what a queue needs to work: files of
+/// an earlier engine may hold otherwise.
+pub(super) fn check_given(given: &BTreeMap<String, String>) -> Result<(), SqsError> {
+    let policy = given.get("Policy").filter(|policy| !policy.is_empty());
+    let object = |text: &String| {
+        serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
+    };
+    if policy.is_some_and(|policy| !object(policy)) {
+        return Err(SqsError::invalid_attribute("Policy"));
+    }
+    super::policy::check_redrive(given)?;
+    check_encryption(given)
+}
+
+/// One kind of encryption at a time.
+pub(super) fn check_encryption(given: &BTreeMap<String, String>) -> Result<(), SqsError> {
+    let kms = given
+        .get("KmsMasterKeyId")
+        .is_some_and(|key| !key.is_empty());
+    let sqs = given
+        .get("SqsManagedSseEnabled")
+        .is_some_and(|on| on == "true");
+    if kms && sqs {
+        return Err(SqsError::two_encryptions());
+    }
+    Ok(())
 }
 
 fn choice(

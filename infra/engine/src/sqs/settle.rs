@@ -28,6 +28,16 @@ impl Handle {
         }
     }
 
+    /// Reads a handle that a receive from this queue gave.
+    fn of_queue(queue: &Queue, text: &str) -> Outcome<Handle> {
+        let handle = Handle::read(text)?;
+        if handle.queue == queue.id {
+            Ok(handle)
+        } else {
+            Err(SqsError::invalid_handle(text))
+        }
+    }
+
     fn read(text: &str) -> Outcome<Handle> {
         let parse = || {
             let plain = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
@@ -63,7 +73,7 @@ pub(super) fn delete(work: &mut Work<'_>, request: Delete) -> Outcome<Nothing> {
 }
 
 pub(super) fn delete_one(work: &mut Work<'_>, queue: &Queue, handle: &str) -> Outcome<Nothing> {
-    let receipt = Handle::read(handle)?;
+    let receipt = Handle::of_queue(queue, handle)?;
     let Some(row) = work.find(queue.id, receipt.id)? else {
         // Gone already: deleting is idempotent.
         return Ok(Nothing {});
@@ -118,7 +128,7 @@ pub(super) fn change_one(
             &format!("VisibilityTimeout must be an integer between 0 and {VISIBILITY_S_MAX}."),
         ));
     }
-    let receipt = Handle::read(handle)?;
+    let receipt = Handle::of_queue(queue, handle)?;
     let Some(row) = work.find(queue.id, receipt.id)? else {
         return Err(SqsError::invalid_value(
             handle,
