@@ -86,10 +86,10 @@ def _():
 @check("an update counts, appends, removes, and returns what it changed")
 def _():
     items = table("py-update")
-    items.put_item(Item={"pk": "a", "sk": 1, "old": "x", "log": ["a"]})
+    items.put_item(Item={"pk": "a", "sk": 1, "stale": "x", "log": ["a"]})
     answer = items.update_item(
         Key={"pk": "a", "sk": 1},
-        UpdateExpression="SET #l = list_append(#l, :b), made = if_not_exists(made, :n) ADD hits :n REMOVE old",
+        UpdateExpression="SET #l = list_append(#l, :b), made = if_not_exists(made, :n) ADD hits :n REMOVE stale",
         ExpressionAttributeNames={"#l": "log"},
         ExpressionAttributeValues={":b": ["b"], ":n": 1},
         ReturnValues="ALL_NEW",
