@@ -125,4 +125,6 @@ def _():
 
 if worker.process.poll() is None:
     worker.kill()
+for name in os.listdir(scratch.name):  # Shown by run.sh when a check failed.
+    print(f"---- {name}\n{open(os.path.join(scratch.name, name)).read()}", file=sys.stderr)
 finish()

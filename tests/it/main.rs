@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`architecture`] | dependencies point down only; files stay in their rooms |
 //! | [`template`] | the topology that runs is the template's |
-//! | [`end_to_end`] | the demo's story, orders, links, poison and races, as seen from outside (I1, I2, I8, I9) |
+//! | [`end_to_end`] | the demo's story, orders, poison, and who gets no mail, as seen from outside (I8, I9) |
+//! | [`answers`] | links and answers: scanners, forgeries, too late, at once (I1, I2, I3) |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
-//! | [`faults`] | lost answers, throttles, outages, poison in the stream, cancels in between (I6, I7, I9, I11, I13) |
+//! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
+//! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
 //!
 //! [`house`] is the system under test, in two builds: as `callboard dev` starts it, on sockets
@@ -15,6 +17,7 @@
 //! services. [`story`] is what people do in it, [`evidence`] what it leaves behind. No test
 //! sleeps: what takes time is waited for with a deadline.
 
+mod answers;
 mod architecture;
 mod end_to_end;
 mod evidence;
@@ -22,6 +25,7 @@ mod faults;
 mod house;
 mod privacy;
 mod redelivery;
+mod sending;
 mod story;
 mod template;
 mod virtual_time;

@@ -14,7 +14,7 @@ use tower::ServiceExt;
 pub enum Door {
     /// Over TCP.
     Socket {
-        client: Client<HttpConnector, Body>,
+        client: Box<Client<HttpConnector, Body>>,
         base: String,
     },
     /// Without a socket.
@@ -32,7 +32,7 @@ pub struct Answer {
 impl Door {
     pub fn socket(base: &str) -> Self {
         Self::Socket {
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            client: Box::new(Client::builder(TokioExecutor::new()).build_http()),
             base: base.to_owned(),
         }
     }
