@@ -1,4 +1,5 @@
-//! Services that fail, and answers that are lost. All of it on virtual time, with faults between one function and its services.
+//! Services that fail, and answers that are lost. All of it on virtual time, with faults between
+//! one function and its services.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
