@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use callboard_contracts::StreamId;
 use callboard_contracts::id::NAMESPACE;
@@ -237,7 +237,8 @@ impl Journal {
         Err(fault.into())
     }
 
-    /// One commit, strongly consistent.
+    /// One commit, strongly consistent: by a query, so that whoever loads and appends needs no
+    /// other right for it.
     ///
     /// # Errors
     /// [`JournalError`] when it cannot be read.
@@ -248,15 +249,17 @@ impl Journal {
     ) -> Result<Option<Committed>, JournalError> {
         let output = self
             .client
-            .get_item()
+            .query()
             .table_name(&self.table)
-            .set_key(Some(super::key(stream, number)))
+            .key_condition_expression("pk = :pk AND sk = :sk")
+            .expression_attribute_values(":pk", AttributeValue::S(stream.as_str().to_owned()))
+            .expression_attribute_values(":sk", AttributeValue::N(number.to_string()))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
-            .map_err(|error| AwsFault::of("GetItem", error))?;
-        output.item().map(Committed::from_item).transpose()
+            .map_err(|error| AwsFault::of("Query", error))?;
+        output.items().first().map(Committed::from_item).transpose()
     }
 }
 

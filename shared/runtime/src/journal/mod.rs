@@ -43,8 +43,6 @@ mod error;
 mod item;
 mod size;
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use callboard_contracts::{Cause, Fold, StreamId, Timestamp};
@@ -174,16 +172,6 @@ impl<S: Fold> Loaded<S> {
         self.last = Some(CommitMeta::of(commit));
         Ok(())
     }
-}
-
-fn key(stream: &StreamId, number: u64) -> Item {
-    HashMap::from([
-        (
-            "pk".to_owned(),
-            AttributeValue::S(stream.as_str().to_owned()),
-        ),
-        ("sk".to_owned(), AttributeValue::N(number.to_string())),
-    ])
 }
 
 impl Journal {
