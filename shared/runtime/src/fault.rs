@@ -16,6 +16,7 @@ const LATER: &[&str] = &[
     "Throttling",
     "ThrottlingError",
     "ThrottledException",
+    "Throttled",
     "RequestLimitExceeded",
     "RequestThrottled",
     "LimitExceededException",
