@@ -39,6 +39,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         owner_queue: Queue::new(sdk, settings::required(vars, "WAITLIST_CASCADE_QUEUE_URL")?),
     };
     let outlet = Outlet::from_vars(vars, sdk)?;
+    deps.own_queue.warm(vars).await;
     let shared = Arc::new((deps, outlet, Duration::from_secs(grace_seconds.into())));
     Ok(function::service(move |event: LambdaEvent<Value>| {
         let shared = Arc::clone(&shared);

@@ -39,6 +39,8 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         settings::required(vars, "DLQ_URL")?,
         settings::required(vars, "FUNCTION_NAME")?,
     );
+    // Any topic will do: they share one endpoint.
+    deps.publisher.warm(vars, deps.topics.external()).await;
     let shared = Arc::new((deps, parked));
     Ok(function::service(move |event| {
         let shared = Arc::clone(&shared);

@@ -39,6 +39,12 @@ impl Topics {
         })
     }
 
+    /// The topic for foreign events.
+    #[must_use]
+    pub fn external(&self) -> &str {
+        &self.external
+    }
+
     /// The topic for events of a type.
     ///
     /// # Errors

@@ -23,12 +23,19 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use futures::TryFutureExt;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
+use crate::fault::AwsFault;
 use crate::settings::{SettingsError, Vars};
 use crate::telemetry;
 
@@ -41,6 +48,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of one AWS call. Tables, queues and topics answer in tens of milliseconds; the first
 /// call of a 128 MB function can take 0.9 s (published measurements).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Longest time that init spends on a connection: the first call of a 128 MB function can take
+/// 0.9 s, and a cold start must not eat up the seconds that an answer in flight is waited for.
+const WARM_MAX: Duration = Duration::from_secs(1);
 
 /// Makes a [`Service`] of a handler. Its futures share nothing but what the handler clones.
 pub fn service<H, Fut>(handler: H) -> Service
@@ -76,44 +87,124 @@ where
 
 /// The SDK configuration of a function, with time-outs that leave room for another try.
 async fn sdk_config() -> SdkConfig {
+    sdk_loader().load().await
+}
+
+fn sdk_loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
-        .load()
-        .await
+        .http_client(http_client())
+}
+
+/// One HTTP client for all clients of a function, made as the SDK makes its own. Without it each
+/// client has connections of its own, and only the one that was warmed is warm.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let rustls = tls::Provider::Rustls(CryptoMode::AwsLc);
+        let mut connector = ConnectorBuilder::default().tls_provider(rustls);
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
 }
 
 /// Opens the connection to DynamoDB during init, where CPU is free and unthrottled, by reading
-/// a key that does not exist (0.5 read units). Does nothing outside Lambda (the variable
-/// `AWS_LAMBDA_FUNCTION_NAME` tells), and a failure is only logged: the first real call says it
-/// better.
+/// a key that does not exist (0.5 read units). All clients that share an HTTP client profit.
+/// As [`warm_by`] otherwise.
 pub async fn warm(vars: &Vars, client: &aws_sdk_dynamodb::Client, table: &str) {
-    if !vars.contains_key("AWS_LAMBDA_FUNCTION_NAME") {
-        return;
-    }
     // A Query, because it needs no knowledge of the sort key's type.
-    let answer = client
+    let call = client
         .query()
         .table_name(table)
         .key_condition_expression("pk = :pk")
         .expression_attribute_values(":pk", AttributeValue::S("warm#".to_owned()))
         .limit(1)
-        .send()
-        .await;
-    if let Err(error) = answer {
-        tracing::warn!(error = %crate::fault::AwsFault::of("Query", error), "warming the connection failed");
+        .send();
+    let call = call.map_err(|error| AwsFault::of("Query", error));
+    warm_by(vars, call.map_ok(drop)).await;
+}
+
+/// Opens a connection during init by `call`, which must have no effect. Does nothing outside
+/// Lambda (the variable `AWS_LAMBDA_FUNCTION_NAME` tells). A failure is only logged, and a slow
+/// call is left after [`WARM_MAX`]: the first real call says it better, and a request may be
+/// waiting whose deadline is judged by when it came in.
+pub async fn warm_by(vars: &Vars, call: impl Future<Output = Result<(), AwsFault>>) {
+    if !vars.contains_key("AWS_LAMBDA_FUNCTION_NAME") {
+        return;
+    }
+    match tokio::time::timeout(WARM_MAX, call).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "warming the connection failed"),
+        Err(_) => tracing::warn!("warming the connection took too long"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use lambda_runtime::Context;
     use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
     use tower::ServiceExt;
+
+    /// Answers every request with `{}`; counts connections.
+    async fn counting_server() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut buffer = [0; 8_192];
+                    while matches!(socket.read(&mut buffer).await, Ok(read) if read > 0) {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                        socket.write_all(answer).await.expect("written");
+                    }
+                });
+            }
+        });
+        (url, count)
+    }
+
+    #[tokio::test]
+    async fn what_one_client_has_warmed_is_warm_for_all() {
+        let (url, connections) = counting_server().await;
+        let sdk = sdk_loader()
+            .endpoint_url(url)
+            .region("us-east-1")
+            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+                "a", "b", None, None, "test",
+            ))
+            .load()
+            .await;
+        let vars = Vars::from([("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "f".to_owned())]);
+        warm(&vars, &aws_sdk_dynamodb::Client::new(&sdk), "journal").await;
+        let found = crate::table::Table::new(&sdk, "contacts")
+            .get("a", "b")
+            .await;
+        assert_eq!(found.expect("an answer"), None);
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_table_does_not_hold_up_the_start() {
+        let begun = tokio::time::Instant::now();
+        let vars = Vars::from([("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "f".to_owned())]);
+        warm_by(&vars, std::future::pending()).await;
+        assert_eq!(begun.elapsed(), WARM_MAX);
+        warm_by(&Vars::new(), std::future::pending()).await;
+    }
 
     #[tokio::test]
     async fn a_handler_becomes_a_service_that_can_be_cloned_and_called() {

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
-use futures::StreamExt;
+use futures::{StreamExt, TryFutureExt};
 
 use crate::backoff::Backoff;
 use crate::fault::{Again, AwsFault, again};
+use crate::function::warm_by;
+use crate::settings::Vars;
 
 /// Entries in one call (SNS API reference, `PublishBatch`).
 pub const BATCH_ITEMS_MAX: usize = 10;
@@ -77,6 +79,18 @@ impl Publisher {
     #[must_use]
     pub fn open(sdk: &aws_config::SdkConfig) -> Self {
         Self::new(Client::new(sdk))
+    }
+
+    /// Opens the connection to SNS during init, by asking for the topic's attributes (action
+    /// `sns:GetTopicAttributes`). See [`warm_by`].
+    pub async fn warm(&self, vars: &Vars, topic_arn: &str) {
+        let call = self.client.get_topic_attributes().topic_arn(topic_arn);
+        let call = call.send().map_ok(drop);
+        warm_by(
+            vars,
+            call.map_err(|error| AwsFault::of("GetTopicAttributes", error)),
+        )
+        .await;
     }
 
     /// Publishes all messages in as few calls as the limits allow, in their order. The answer
@@ -184,13 +198,23 @@ impl Publisher {
                         code: "Unanswered".to_owned(),
                     },
                     |entry| PublishFailure {
-                        retryable: !entry.sender_fault() || again(entry.code(), 400) == Again::Soon,
+                        retryable: !entry.sender_fault() || !is_of_the_message(entry.code()),
                         code: entry.code().to_owned(),
                     },
                 ))
         };
         chunk.iter().map(|at| (*at, answer(*at))).collect()
     }
+}
+
+/// Whether an entry's `code` is about the message itself, so that it is of no use to try again:
+/// not a throttle, and not a right, a key or a topic that somebody has to mend (SNS API reference,
+/// `Publish`, "Errors"). Parking every message for one of those would empty the stream into a
+/// dead-letter queue.
+fn is_of_the_message(code: &str) -> bool {
+    const OF_THE_TOPIC: [&str; 5] = ["kms", "auth", "accessdenied", "notfound", "invalidsecurity"];
+    let lower = code.to_ascii_lowercase();
+    again(code, 400) != Again::Soon && !OF_THE_TOPIC.iter().any(|of| lower.starts_with(of))
 }
 
 fn entry(at: usize, message: &Message) -> PublishBatchRequestEntry {
@@ -245,6 +269,25 @@ mod tests {
         Message {
             body: "x".repeat(bytes),
             ..Message::default()
+        }
+    }
+
+    #[test]
+    fn a_right_or_a_key_that_is_missing_is_not_the_messages_fault() {
+        for code in [
+            "KMSAccessDenied",
+            "AuthorizationError",
+            "NotFound",
+            "Throttled",
+        ] {
+            assert!(!is_of_the_message(code), "{code}");
+        }
+        for code in [
+            "InvalidParameter",
+            "InvalidParameterValue",
+            "ValidationException",
+        ] {
+            assert!(is_of_the_message(code), "{code}");
         }
     }
 

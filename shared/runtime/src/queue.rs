@@ -2,10 +2,13 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use futures::TryFutureExt;
 
 use crate::fault::AwsFault;
+use crate::function::warm_by;
 use crate::publish::Message;
+use crate::settings::Vars;
 
 /// Longest delay of a message, in seconds: 15 minutes (SQS API reference, `SendMessage`). Only
 /// standard queues delay single messages.
@@ -26,6 +29,15 @@ impl Queue {
             client: Client::new(sdk),
             url: url.into(),
         }
+    }
+
+    /// Opens the connection to SQS during init, by asking for an attribute of the queue (action
+    /// `sqs:GetQueueAttributes`). See [`warm_by`].
+    pub async fn warm(&self, vars: &Vars) {
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = call.attribute_names(QueueAttributeName::QueueArn).send();
+        let call = call.map_err(|error| AwsFault::of("GetQueueAttributes", error));
+        warm_by(vars, call.map_ok(drop)).await;
     }
 
     /// Sends a message that is visible at once, with its group if the queue is FIFO.

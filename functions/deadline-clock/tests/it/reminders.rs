@@ -141,3 +141,19 @@ async fn a_missing_setting_stops_the_function_by_name() {
         assert_eq!(error, Some(SettingsError::Missing { name }));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_lambda_the_connection_is_warmed_while_the_function_starts() {
+    let kit = callboard_testkit::World::open().await;
+    let mut vars = World::new().await.vars;
+    vars.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), "f".to_owned());
+    kit.faults().reset();
+    deadline_clock::build(&vars, kit.sdk())
+        .await
+        .expect("built");
+    let costs = kit.faults().costs();
+    assert_eq!(
+        (costs.requests("GetQueueAttributes"), costs.all_requests()),
+        (1, 1)
+    );
+}

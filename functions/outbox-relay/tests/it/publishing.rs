@@ -171,3 +171,24 @@ async fn characters_that_no_queue_carries_travel_escaped() {
     assert_eq!(external.len(), 1, "parked: {:?}", world.parked().await);
     assert_eq!(external[0].envelope, commit.envelope(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_lambda_the_connection_is_warmed_while_the_function_starts() {
+    let kit = callboard_testkit::World::open().await;
+    let vars = [
+        "DLQ_URL",
+        "WAITLIST_EVENTS_TOPIC_ARN",
+        "NOTIFICATION_EVENTS_TOPIC_ARN",
+        "EXTERNAL_EVENTS_TOPIC_ARN",
+        "FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_NAME",
+    ];
+    let vars = vars.map(|name| (name.to_owned(), "x".to_owned())).into();
+    kit.faults().reset();
+    outbox_relay::build(&vars, kit.sdk()).await.unwrap();
+    let costs = kit.faults().costs();
+    assert_eq!(
+        (costs.requests("GetTopicAttributes"), costs.all_requests()),
+        (1, 1)
+    );
+}
