@@ -180,7 +180,9 @@ fn check_message(commit: &Commit) -> Result<(), Problem> {
     Err(Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too-large",
-        format!("The event with its envelope has {bytes} bytes; a message carries {BATCH_BYTES_MAX}."),
+        format!(
+            "The event with its envelope has {bytes} bytes; a message carries {BATCH_BYTES_MAX}."
+        ),
     ))
 }
 

@@ -79,7 +79,8 @@ impl RegisterRecipient {
                 "is not a time zone of the IANA database such as `Europe/Berlin`",
             );
         }
-        if self.opted_out.len() > OPT_OUTS_MAX || !self.opted_out.iter().all(|tag| is_category(tag)) {
+        if self.opted_out.len() > OPT_OUTS_MAX || !self.opted_out.iter().all(|tag| is_category(tag))
+        {
             fault(
                 "/optedOut",
                 "takes up to 50 categories of lower-case letters, digits and hyphens",

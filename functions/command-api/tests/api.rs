@@ -416,7 +416,10 @@ async fn an_event_too_large_for_a_message_is_refused_and_not_taken_to_be_lost_on
     let api = Api::open().await;
     let mut large = order();
     large["data"]["items"] = Value::from(vec!["é".repeat(200); 649]);
-    assert!(large.to_string().len() < 256 * 1024, "the body itself is taken");
+    assert!(
+        large.to_string().len() < 256 * 1024,
+        "the body itself is taken"
+    );
     let answer = api.post("/v1/events", &large).await;
     assert_eq!(
         (answer.status, answer.problem().as_str()),
@@ -442,7 +445,11 @@ async fn what_could_never_be_sent_or_never_be_matched_is_refused_at_registration
     };
     for email in ["Anna <anna@example.org>", "\"an na\"@example.org"] {
         let refused = (422, vec!["/email".to_owned()]);
-        assert_eq!(pointers(json!({ "email": email })).await, refused, "{email}");
+        assert_eq!(
+            pointers(json!({ "email": email })).await,
+            refused,
+            "{email}"
+        );
     }
     // Categories are lower case: an opt-out of `Orders` would keep nothing from anybody.
     let body = json!({ "email": CANARY, "optedOut": ["Orders"] });

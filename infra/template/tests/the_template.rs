@@ -170,8 +170,14 @@ fn every_queue_mapping_reports_partial_failures_and_bounds_concurrency() {
             );
             // A failed head costs its followers in the batch a receive count each time; the
             // functions themselves give up after 5 tries.
-            let fifo = queue.attributes.get("FifoQueue").is_some_and(|fifo| fifo == "true");
-            let receives = queue.redrive.as_ref().map_or(0, |end| end.max_receive_count);
+            let fifo = queue
+                .attributes
+                .get("FifoQueue")
+                .is_some_and(|fifo| fifo == "true");
+            let receives = queue
+                .redrive
+                .as_ref()
+                .map_or(0, |end| end.max_receive_count);
             assert!(
                 !fifo || receives >= 5 + source.batch_size,
                 "{}: a record could be dead-lettered untried",
@@ -199,7 +205,10 @@ fn every_queue_that_is_consumed_has_a_dead_letter_queue_that_keeps_longer() {
         };
         // What must not be set aside before an outcome is on record is kept as long as SQS can.
         let receives = if id == "EmailSenderQueue" { 1_000 } else { 10 };
-        assert_eq!(redrive.max_receive_count, receives, "twice our own limit: {id}");
+        assert_eq!(
+            redrive.max_receive_count, receives,
+            "twice our own limit: {id}"
+        );
         assert!(
             redrive
                 .dead_letter_queue

@@ -178,7 +178,10 @@ mod tests {
         let body = r#"{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-01T00:00:00Z","data":{"a\uffff":"\ufffe\u0001 \\uffff"}}"#;
         let envelope = Envelope::parse(body).expect("an envelope");
         let body = envelope.to_body();
-        assert!(body.chars().all(|c| c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}'));
+        assert!(
+            body.chars()
+                .all(|c| c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}')
+        );
         assert_eq!(Envelope::parse(&body).expect("an envelope"), envelope);
     }
 

@@ -362,7 +362,11 @@ async fn when_all_of_a_group_fails_each_was_tried_and_died_with_its_reason() {
             if !failed.iter().any(|id| record["messageId"] == id.as_str()) {
                 let receipt = record["receiptHandle"].as_str().expect("a handle");
                 let delete = world.sqs().delete_message().queue_url(&queues.url);
-                delete.receipt_handle(receipt).send().await.expect("as Lambda does");
+                delete
+                    .receipt_handle(receipt)
+                    .send()
+                    .await
+                    .expect("as Lambda does");
             }
         }
         world.advance(Duration::from_secs(125)).await;
