@@ -147,41 +147,57 @@ fn send_to(
     }
 }
 
-/// The JSON document that a queue without raw delivery gets.
+/// The JSON document that a queue without raw delivery gets: members in AWS's order, a line for
+/// each, as AWS writes it.
 fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) -> String {
     let base = work.names.public_url();
-    let mut document = json!({
-        "Type": "Notification",
-        "MessageId": message.message_id,
-        "TopicArn": message.topic_arn,
-        "Message": message.texts.for_protocol(&subscription.protocol),
-        "Timestamp": timestamp(work.now),
-        "UnsubscribeURL": format!("{base}/?Action=Unsubscribe&SubscriptionArn={}", subscription.arn),
+    let text = |text: &str| Some(Value::from(text).to_string());
+    // Nothing here signs; the members are there for readers that ask for them.
+    let signed = |member: &str| text(member).filter(|_| !message.fifo);
+    let certificate = format!("{base}/SimpleNotificationService.pem");
+    let unsubscribe = format!(
+        "{base}/?Action=Unsubscribe&SubscriptionArn={}",
+        subscription.arn
+    );
+    let members = [
+        ("Type", text("Notification")),
+        ("MessageId", text(&message.message_id)),
+        ("SequenceNumber", message.sequence.as_deref().and_then(text)),
+        ("TopicArn", text(&message.topic_arn)),
+        ("Subject", message.subject.as_deref().and_then(text)),
+        (
+            "Message",
+            text(message.texts.for_protocol(&subscription.protocol)),
+        ),
+        ("Timestamp", text(&timestamp(work.now))),
+        ("SignatureVersion", signed("1")),
+        ("Signature", signed("EXAMPLE")),
+        ("SigningCertURL", signed(&certificate)),
+        ("UnsubscribeURL", text(&unsubscribe)),
+        ("MessageAttributes", wrapped_attributes(&message.attributes)),
+    ];
+    let members: Vec<String> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("  \"{name}\" : {}", value?)))
+        .collect();
+    format!("{{\n{}\n}}", members.join(",\n"))
+}
+
+fn wrapped_attributes(attributes: &Attributes) -> Option<String> {
+    let members = attributes.iter().map(|(name, attribute)| {
+        let value = attribute
+            .string_value
+            .as_ref()
+            .or(attribute.binary_value.as_ref());
+        format!(
+            "    {} : {{\"Type\":{},\"Value\":{}}}",
+            json!(name),
+            json!(attribute.data_type),
+            json!(value)
+        )
     });
-    if let Some(subject) = &message.subject {
-        document["Subject"] = json!(subject);
-    }
-    if let Some(sequence) = &message.sequence {
-        document["SequenceNumber"] = json!(sequence);
-    }
-    if !message.fifo {
-        // Nothing here signs; the members are there for readers that ask for them.
-        document["SignatureVersion"] = json!("1");
-        document["Signature"] = json!("EXAMPLE");
-        document["SigningCertURL"] = json!(format!("{base}/SimpleNotificationService.pem"));
-    }
-    if !message.attributes.is_empty() {
-        let attributes = message.attributes.iter().map(|(name, attribute)| {
-            let value = attribute
-                .string_value
-                .as_ref()
-                .or(attribute.binary_value.as_ref());
-            let shown = json!({ "Type": attribute.data_type, "Value": value });
-            (name.clone(), shown)
-        });
-        document["MessageAttributes"] = Value::Object(attributes.collect());
-    }
-    document.to_string()
+    let members: Vec<String> = members.collect();
+    (!members.is_empty()).then(|| format!("{{\n{}\n  }}", members.join(",\n")))
 }
 
 /// RFC 3339 with milliseconds, in UTC.

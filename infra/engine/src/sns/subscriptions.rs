@@ -124,11 +124,15 @@ impl Subscription {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-        if self.filter.is_some() {
-            let usual = "MessageAttributes".to_owned();
-            shown.insert("FilterPolicyScope".to_owned(), usual);
-        }
+        let principal = format!("arn:aws:iam::{account}:user/callboard");
+        shown.insert("SubscriptionPrincipal".to_owned(), principal);
+        let usual = "MessageAttributes".to_owned();
+        shown.insert("FilterPolicyScope".to_owned(), usual);
         shown.extend(self.attributes.clone());
+        if self.filter.is_none() {
+            // A scope is kept, and shown once there is something in it.
+            shown.remove("FilterPolicyScope");
+        }
         shown
     }
 }
@@ -262,7 +266,21 @@ fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<()> {
 
 /// Unsubscribing what is not there is done already.
 pub(super) fn unsubscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let arn = form.required("SubscriptionArn")?;
+    let arn = form.text("SubscriptionArn").ok_or_else(|| {
+        SnsError::invalid(
+            "Invalid parameter: SubscriptionArn Reason: no value for required parameter",
+        )
+    })?;
+    let parts = arn.split(':').count();
+    if parts < 6 {
+        return Err(SnsError::invalid(format!(
+            "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not \
+             {parts}"
+        )));
+    }
+    if parts == 6 {
+        return Err(SnsError::invalid("Invalid parameter: SubscriptionId"));
+    }
     work.topics.touched = true;
     work.topics.subscriptions.remove(arn);
     work.db

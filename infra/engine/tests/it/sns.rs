@@ -186,6 +186,25 @@ async fn without_raw_delivery_the_message_comes_in_a_document() {
     assert_eq!(document["Message"], "{\"a\": \"<b> & 'c'\"}\n");
     assert_eq!(document["Timestamp"], "2026-09-21T14:13:20.000Z");
     assert_eq!(document["MessageAttributes"]["type"]["Value"], "x");
+    let lines: Vec<_> = received[0].body().expect("a body").lines().collect();
+    let id = sent.message_id().expect("an id");
+    assert_eq!(
+        lines[..3],
+        [
+            "{",
+            "  \"Type\" : \"Notification\",",
+            &format!("  \"MessageId\" : \"{id}\","),
+        ]
+    );
+    assert_eq!(
+        lines[lines.len() - 4..],
+        [
+            "  \"MessageAttributes\" : {",
+            "    \"type\" : {\"Type\":\"String\",\"Value\":\"x\"}",
+            "  }",
+            "}",
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,6 +84,22 @@ async fn topics_and_subscriptions_are_described_changed_and_removed() {
         .expect_err("gone")
         .into_service_error();
     assert!(error.is_not_found_exception());
+    let unsubscribe = |arn: &str| {
+        let request = both.sns.unsubscribe();
+        request.subscription_arn(arn).send()
+    };
+    unsubscribe(&first).await.expect("gone already");
+    for (arn, reason) in [
+        (
+            "first",
+            "SubscriptionArn Reason: An ARN must have at least 6 elements, not 1",
+        ),
+        (topic.as_str(), "SubscriptionId"),
+    ] {
+        let error = unsubscribe(arn).await.expect_err(arn).into_service_error();
+        let expected = format!("Invalid parameter: {reason}");
+        assert_eq!(error.message(), Some(expected.as_str()));
+    }
     both.sns
         .delete_topic()
         .topic_arn(&topic)
