@@ -7,6 +7,7 @@ mod attempt;
 mod attributes;
 mod batch;
 mod describe;
+mod in_flight;
 mod manage;
 mod moves;
 mod moving;

@@ -2,6 +2,7 @@
 
 use super::attempt;
 use super::attributes::{self, Attributes};
+use super::in_flight;
 use super::queues::{Queue, find};
 use super::refusal::SqsError;
 use super::send::{Details, sequence};
@@ -16,9 +17,6 @@ use std::time::Duration;
 
 /// The most messages of one receive (AWS, `ReceiveMessage`).
 const MESSAGES_MAX: usize = 10;
-/// The most messages of a queue under a lease at once (AWS, "Amazon SQS standard queue quotas" and
-/// "FIFO queue quotas": 120,000 for both kinds).
-const IN_FLIGHT_MAX: i64 = 120_000;
 /// What a message shows of itself when asked.
 const SYSTEM_ATTRIBUTES: [&str; 9] = [
     "SenderId",
@@ -191,9 +189,9 @@ fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
     {
         return Ok(Look::Found(rows));
     }
-    let limit = limit.min(room_in_flight(work, &queue, limit)?);
+    let limit = limit.min(in_flight::room(work, &queue, limit)?);
     if limit == 0 && !queue.settings.fifo && request.wait_ms(&queue) == 0 {
-        return Err(SqsError::over_limit(IN_FLIGHT_MAX));
+        return Err(SqsError::over_limit(in_flight::MAX));
     }
     let mut taking = Taking {
         queue: &queue,
@@ -215,18 +213,6 @@ fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
         attempt::remember(work, &queue, id, &taken)?;
     }
     Ok(Look::Found(taken))
-}
-
-/// How many more of `wanted` may be in flight. A standard queue refuses a short poll without room;
-/// a long poll, and any of a FIFO queue, gets nothing (AWS, "quotas").
-fn room_in_flight(work: &mut Work<'_>, queue: &Queue, wanted: usize) -> Outcome<usize> {
-    let fifo = queue.settings.fifo;
-    let wanted = i64::try_from(wanted).unwrap_or(0);
-    let mut in_flight = work.in_flight(queue.id, fifo, false)?;
-    if in_flight + wanted > IN_FLIGHT_MAX {
-        in_flight = work.in_flight(queue.id, fifo, true)?;
-    }
-    Ok(usize::try_from(IN_FLIGHT_MAX - in_flight).unwrap_or(0))
 }
 
 /// One receive at work.
@@ -391,97 +377,4 @@ fn matches_any(name: &str, wanted: &[String]) -> bool {
                 .strip_suffix(".*")
                 .is_some_and(|prefix| name.starts_with(prefix))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Clock;
-    use crate::sqs::outcome;
-    use rusqlite::params;
-
-    async fn call(messages: &Messages, operation: &str, body: &str) -> Outcome<String> {
-        outcome(messages, operation, body.as_bytes())
-            .await
-            .expect("an operation")
-    }
-
-    /// A queue with so many messages that one more lease is all it may have.
-    async fn nearly_full(name: &str, attributes: &str) -> Messages {
-        let messages = Messages::open(None, Clock::real(), "r", "a", "http://x").expect("opened");
-        let body = format!(r#"{{"QueueName":"{name}","Attributes":{attributes}}}"#);
-        call(&messages, "CreateQueue", &body).await.expect("made");
-        messages
-            .transact(|work| {
-                let fifo = name.ends_with(".fifo");
-                work.db.execute(
-                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-                     INSERT INTO messages(id, queue, lane, visible_at, leased_at, receives, \
-                     sent_at, message_id, body, details) \
-                     SELECT i, 1, CASE WHEN ?2 THEN 'g' || i END, ?3 + 60000, 1, 1, ?3, 'x', 'x', \
-                     '{\"md5\":\"\"}' FROM n",
-                    params![IN_FLIGHT_MAX - 1, fifo, work.now],
-                )
-            })
-            .expect("filled");
-        messages
-    }
-
-    #[tokio::test]
-    async fn a_standard_queue_without_room_in_flight_refuses_a_short_poll() {
-        let messages = nearly_full("q", "{}").await;
-        for body in ["1", "2"] {
-            let send = format!(r#"{{"QueueUrl":"q","MessageBody":"{body}"}}"#);
-            call(&messages, "SendMessage", &send).await.expect("sent");
-        }
-        let short = r#"{"QueueUrl":"q","MaxNumberOfMessages":10}"#;
-        let last = call(&messages, "ReceiveMessage", short)
-            .await
-            .expect("room");
-        let last: serde_json::Value = serde_json::from_str(&last).expect("JSON");
-        assert_eq!(last["Messages"].as_array().map(Vec::len), Some(1));
-        let error = call(&messages, "ReceiveMessage", short)
-            .await
-            .expect_err("full");
-        assert_eq!(error.code, "OverLimit");
-        let long = r#"{"QueueUrl":"q","WaitTimeSeconds":1}"#;
-        assert_eq!(
-            call(&messages, "ReceiveMessage", long)
-                .await
-                .expect("empty"),
-            "{}"
-        );
-        let handle = &last["Messages"][0]["ReceiptHandle"];
-        let delete = format!(r#"{{"QueueUrl":"q","ReceiptHandle":{handle}}}"#);
-        call(&messages, "DeleteMessage", &delete)
-            .await
-            .expect("deleted");
-        let again = call(&messages, "ReceiveMessage", short)
-            .await
-            .expect("room again");
-        assert!(again.contains("Messages"), "{again}");
-    }
-
-    #[tokio::test]
-    async fn a_fifo_queue_without_room_in_flight_gives_nothing() {
-        let messages = nearly_full("q.fifo", r#"{"FifoQueue":"true"}"#).await;
-        for body in ["1", "2"] {
-            let send = format!(
-                r#"{{"QueueUrl":"q.fifo","MessageBody":"{body}","MessageGroupId":"{body}",
-                "MessageDeduplicationId":"{body}"}}"#
-            );
-            call(&messages, "SendMessage", &send).await.expect("sent");
-        }
-        let short = r#"{"QueueUrl":"q.fifo"}"#;
-        let last = call(&messages, "ReceiveMessage", short)
-            .await
-            .expect("room");
-        assert!(last.contains("Messages"), "{last}");
-        assert_eq!(
-            call(&messages, "ReceiveMessage", short)
-                .await
-                .expect("none"),
-            "{}"
-        );
-    }
 }
