@@ -30,7 +30,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use futures::TryFutureExt;
+use futures::{FutureExt, TryFutureExt};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tower::util::BoxCloneSyncService;
@@ -54,12 +54,33 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const WARM_MAX: Duration = Duration::from_secs(1);
 
 /// Makes a [`Service`] of a handler. Its futures share nothing but what the handler clones.
+///
+/// A panic fails the invocation with a fixed sentence: the panic's own text may quote what was
+/// being handled, and Lambda would report it.
 pub fn service<H, Fut>(handler: H) -> Service
 where
     H: Fn(LambdaEvent<Value>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Value, Error>> + Send + 'static,
 {
-    Service::new(tower::service_fn(handler))
+    Service::new(tower::service_fn(move |event| {
+        let handling = std::panic::AssertUnwindSafe(handler(event)).catch_unwind();
+        async move {
+            handling
+                .await
+                .unwrap_or_else(|_| Err(Error::from("the function panicked")))
+        }
+    }))
+}
+
+/// Logs where a panic happened, in place of its text.
+fn report_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(place, "a panic");
+    }));
 }
 
 /// The whole of a function's `main`: telemetry, settings from the environment, SDK
@@ -75,6 +96,7 @@ where
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     telemetry::init(&vars);
+    report_panics_by_place();
     let sdk = sdk_config().await;
     match build(&vars, &sdk).await {
         Ok(service) => lambda_runtime::run(service).await,
@@ -155,6 +177,14 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_panic_fails_the_invocation_without_its_text() {
+        let panicking = service(|_| async { panic!("kim@example.org") });
+        let event = LambdaEvent::new(json!({}), Context::default());
+        let error = panicking.oneshot(event).await.expect_err("it panicked");
+        assert_eq!(error.to_string(), "the function panicked");
+    }
 
     /// Answers every request with `{}`; counts connections.
     async fn counting_server() -> (String, Arc<AtomicUsize>) {
