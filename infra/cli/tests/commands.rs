@@ -5,8 +5,6 @@
     reason = "a test says by its line what was not there"
 )]
 #![cfg(unix)]
-// The helpers of a test may fail as the test itself may.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
