@@ -197,7 +197,10 @@ pub fn by_name(parameters: &[Parameter]) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
     use clap::CommandFactory;

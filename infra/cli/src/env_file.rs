@@ -178,7 +178,10 @@ fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
 

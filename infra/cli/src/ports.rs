@@ -78,7 +78,10 @@ pub fn address_of(listener: &TcpListener) -> Result<SocketAddr, CliError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
 

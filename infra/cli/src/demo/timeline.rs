@@ -174,7 +174,10 @@ fn short(event_type: &str) -> &str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
 

@@ -225,7 +225,10 @@ fn sdk(endpoint: String, region: String, key: String, secret: String) -> SdkConf
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test says by its line what was not there")]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
 mod tests {
     use super::*;
 
