@@ -3,7 +3,7 @@
 //!
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
-//! * [`dev`], [`demo`], [`bench`] and [`engine`] are the commands; [`args`] is what may be typed.
+//! * [`dev`], [`demo`], [`mod@bench`] and [`engine`] are the commands; [`args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
