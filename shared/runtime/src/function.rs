@@ -153,7 +153,7 @@ pub async fn warm(vars: &Vars, client: &aws_sdk_dynamodb::Client, table: &str) {
 
 /// Opens a connection during init by `call`, which must have no effect. Does nothing outside
 /// Lambda (the variable `AWS_LAMBDA_FUNCTION_NAME` tells). A failure is only logged, and a slow
-/// call is left after [`WARM_MAX`]: the first real call says it better, and a request may be
+/// call is left after a second: the first real call says it better, and a request may be
 /// waiting whose deadline is judged by when it came in.
 pub async fn warm_by(vars: &Vars, call: impl Future<Output = Result<(), AwsFault>>) {
     if !vars.contains_key("AWS_LAMBDA_FUNCTION_NAME") {

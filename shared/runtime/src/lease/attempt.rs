@@ -188,7 +188,7 @@ impl<E: Effect> Granted<E> {
     }
 
     /// The key under which the next commit would stand: if a read in bulk finds nothing there,
-    /// nothing has come after the attempt; if it does, [`Lease::refresh`].
+    /// nothing has come after the attempt; if it does, [`Lease::refresh`](super::Lease::refresh).
     #[must_use]
     pub fn tail_key(&self, journal: &Journal) -> Key {
         Key::commit(journal, self.stream(), self.number() + 1)
