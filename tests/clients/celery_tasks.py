@@ -11,7 +11,9 @@ RUNS = os.environ["CALLBOARD_RUNS"]  # A file with a line per execution, since a
 app = Celery(
     "callboard",
     broker=f"sqs://callboard:callboard@{ENGINE}",
-    backend=f"dynamodb://callboard:callboard@{ENGINE}/celery-results",
+    # No credentials here, they come from the environment: with them, Celery connects before it forks
+    # its pool, and both processes then read each other's answers from the one connection.
+    backend=f"dynamodb://@{ENGINE}/celery-results",
 )
 app.conf.update(
     broker_transport_options={
@@ -51,7 +53,9 @@ def fail():
 @app.task(bind=True, max_retries=3)
 def third_time_lucky(self):
     if self.request.retries < 2:
-        raise self.retry(countdown=0)
+        # With none, the next try can be over before Celery has written that this one is to be
+        # repeated, which then hides the result.
+        raise self.retry(countdown=1)
     return self.request.retries
 
 

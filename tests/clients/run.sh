@@ -98,7 +98,7 @@ run() {
         echo "FAIL $script: ended with $status after $ok checks"
         bad=1
     fi
-    [ "$bad" = 0 ] || tail -80 "$scratch/$script.err" >&2
+    [ "$bad" = 0 ] || tail -60 "$scratch/$script.err" >&2
     passed=$((passed + ok)) failed=$((failed + bad))
 }
 
