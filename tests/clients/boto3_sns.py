@@ -199,11 +199,15 @@ def _():
         TopicArn=arn,
         PublishBatchRequestEntries=[
             {"Id": "good", "Message": "good"},
-            {"Id": "bad", "Message": '{"sqs": "no default"}', "MessageStructure": "json"},
+            {
+                "Id": "bad",
+                "Message": "bad",
+                "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "one"}},
+            },
         ],
     )
     equal([entry["Id"] for entry in answer["Successful"]], ["good"])
-    equal([(entry["Id"], entry["Code"]) for entry in answer["Failed"]], [("bad", "InvalidParameter")])
+    equal([(entry["Id"], entry["SenderFault"]) for entry in answer["Failed"]], [("bad", True)])
     equal([message["Body"] for message in arrived(url, 1)], ["good"])
 
 

@@ -33,7 +33,7 @@ install_node() {
     local stamp=$here/node_modules/.installed-lock.json
     cmp --silent "$here/package-lock.json" "$stamp" && return
     echo 'clients: installing the JavaScript clients into tests/clients/node_modules (once)' >&2
-    (cd "$here" && npm ci --silent >&2) && cp "$here/package-lock.json" "$stamp"
+    (cd "$here" && npm ci --loglevel error >&2) && cp "$here/package-lock.json" "$stamp"
 }
 
 start_engine() {

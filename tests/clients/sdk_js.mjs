@@ -134,7 +134,8 @@ await check("sns: a filtered publish reaches its queue, raw and wrapped", async 
 
 await check("sns: a batch has results per entry, and a missing topic is the modelled error", async () => {
   const { TopicArn } = await sns.send(new CreateTopicCommand({ Name: "js-batch" }));
-  const PublishBatchRequestEntries = [{ Id: "one", Message: "1" }, { Id: "two", Message: "{}", MessageStructure: "json" }];
+  const MessageAttributes = { n: { DataType: "Number", StringValue: "not one" } };
+  const PublishBatchRequestEntries = [{ Id: "one", Message: "1" }, { Id: "two", Message: "2", MessageAttributes }];
   const { Successful, Failed } = await sns.send(new PublishBatchCommand({ TopicArn, PublishBatchRequestEntries }));
   assert.deepEqual([Successful.map((entry) => entry.Id), Failed.map((entry) => entry.Id)], [["one"], ["two"]]);
   await assert.rejects(sns.send(new PublishCommand({ TopicArn: `${TopicArn}-no`, Message: "x" })), NotFoundException);
