@@ -1,7 +1,7 @@
 //! Answers that several routes give.
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use callboard_contracts::{Cause, SlotEvent, StreamId, Timestamp, cause};
 use callboard_domain::waitlist::slot::{self, Slot};
@@ -111,9 +111,8 @@ pub(crate) fn commit_problem(error: &CommitError) -> Problem {
     )
 }
 
-pub(crate) async fn no_such_route(uri: Uri) -> Problem {
-    // The path of a link holds its token, which must not be given back.
-    let _ = uri;
+/// Does not name the path: that of a link holds its token, which must not be given back.
+pub(crate) async fn no_such_route() -> Problem {
     Problem::not_found("There is no such route.")
 }
 

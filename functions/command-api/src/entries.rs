@@ -6,7 +6,7 @@ use callboard_contracts::waitlist::Urgency;
 use callboard_contracts::{EntryId, RecipientId, StreamId, WaitlistId};
 use callboard_domain::waitlist::entry::{self, Entry, Join};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
-use callboard_runtime::http::{JsonBody, Problem, RequestFacts};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,7 +14,6 @@ use crate::App;
 use crate::answer::{Done, cause_of, commit_name, commit_problem, refused, unavailable};
 use crate::contacts::Registration;
 use crate::idempotency::Keyed;
-use crate::incoming::id_from_path;
 use crate::recipients::erased;
 
 #[derive(Debug, Deserialize)]

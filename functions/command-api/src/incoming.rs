@@ -1,10 +1,8 @@
 //! What a request must hold before a command is made of it.
 
-use std::str::FromStr;
-
 use axum::http::HeaderMap;
+use callboard_contracts::Timestamp;
 use callboard_contracts::envelope::SPEC_VERSION;
-use callboard_contracts::{IdError, Timestamp};
 use callboard_runtime::http::{
     Problem, RawBody, RequestFacts, header_text, is_safe_correlation_id, is_traceparent,
     media_type, parse_json, parse_member, unsupported_media_type,
@@ -21,13 +19,6 @@ const NAME_BYTES_MAX: usize = 128;
 
 /// Most events in one batch. Each is committed by itself within the function's time-out.
 const BATCH_EVENTS_MAX: usize = 100;
-
-/// An id from the path. One that cannot be an id names nothing: 404 would hide the mistake.
-pub(crate) fn id_from_path<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: IdError| {
-        Problem::malformed(format!("The id in the path is not valid: {error}."))
-    })
-}
 
 /// The header `Idempotency-Key`, if one was sent
 /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use callboard_contracts::recipient::{RecipientErased, RecipientRegistered};
 use callboard_contracts::{RecipientEvent, RecipientId, StreamId, Unfolded};
-use callboard_runtime::http::{FieldError, JsonBody, Problem, RequestFacts};
+use callboard_runtime::http::{FieldError, JsonBody, Problem, RequestFacts, id_from_path};
 use callboard_runtime::journal::AppendError;
 use callboard_runtime::table::Write;
 use email_address::{EmailAddress, Options};
@@ -17,7 +17,6 @@ use crate::answer::{
     Done, append_problem, cause_of, commit_name, commit_problem, lost_race, unavailable,
 };
 use crate::contacts::Profile;
-use crate::incoming::id_from_path;
 use crate::{App, Deps};
 
 /// Longest address that mail can be sent to, in bytes (RFC 5321 section 4.5.3.1.3, without the
@@ -133,13 +132,12 @@ pub(crate) async fn register(
     State(deps): App,
     Path(id): Path<String>,
     facts: RequestFacts,
-    JsonBody { parsed, value }: JsonBody<RegisterRecipient>,
+    JsonBody { parsed, .. }: JsonBody<RegisterRecipient>,
 ) -> Result<Done, Problem> {
     let id: RecipientId = id_from_path(&id)?;
     let profile = parsed.check()?;
     // The cause names the person's id, not the body: its hash would be one of an address.
     let cause = cause_of(&facts, &json!({ "recipientId": id }));
-    drop(value);
     let event = RecipientRegistered {
         recipient_id: id.clone(),
     };

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::{SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
-use callboard_runtime::http::{JsonBody, Problem, RequestFacts};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,6 @@ use crate::answer::{
     Done, cause_of, commit_name, commit_problem, refused, slot_commit, unavailable,
 };
 use crate::idempotency::Keyed;
-use crate::incoming::id_from_path;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use callboard_contracts::view::board_key;
-use callboard_contracts::{EntryId, IdError, SlotId, StreamId, WaitlistId};
-use callboard_runtime::http::Problem;
+use callboard_contracts::{EntryId, SlotId, StreamId, WaitlistId};
+use callboard_runtime::http::{Problem, id_from_path};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -107,10 +107,4 @@ fn shown(view: View) -> Value {
     body["asOf"] = json!(view.as_of);
     body["applied"] = json!(view.applied);
     body
-}
-
-fn id_from_path<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: IdError| {
-        Problem::malformed(format!("The id in the path is not valid: {error}."))
-    })
 }

@@ -1,8 +1,11 @@
 //! Request bodies: read with a limit, and with a JSON pointer to what is wrong.
 
+use std::str::FromStr;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
+use callboard_contracts::IdError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -133,6 +136,16 @@ fn without_value(message: &str) -> String {
         Some((_, expected)) if is_about_a_value => format!("expected {expected}"),
         _ => message.to_owned(),
     }
+}
+
+/// An id from the path.
+///
+/// # Errors
+/// 400 when it cannot be an id: it names nothing, but a 404 would hide the mistake.
+pub fn id_from_path<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: IdError| {
+        Problem::malformed(format!("The id in the path is not valid: {error}."))
+    })
 }
 
 #[cfg(test)]

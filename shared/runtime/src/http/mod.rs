@@ -22,7 +22,8 @@ use crate::clock::Clock;
 use crate::function::{self, Service};
 
 pub use body::{
-    BODY_BYTES_MAX, JsonBody, RawBody, media_type, parse_json, parse_member, unsupported_media_type,
+    BODY_BYTES_MAX, JsonBody, RawBody, id_from_path, media_type, parse_json, parse_member,
+    unsupported_media_type,
 };
 pub use problem::{FieldError, PROBLEM_PREFIX, Problem};
 
