@@ -45,6 +45,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("callboard-template", vec![]),
         ("callboard-engine", vec![]),
         ("callboard-mailbox", vec![]),
+        ("callboard-conformance", vec!["callboard-engine"]),
     ]);
     for function in FUNCTIONS {
         allowed.insert(function, shared.to_vec());
