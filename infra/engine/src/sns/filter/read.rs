@@ -4,8 +4,8 @@
 //! is what it complains of.
 
 use super::condition::{Comparison, Condition, Wildcard};
+use super::fields::{Fields, Node};
 use super::tokens::{NoJson, Token, Tokens};
-use super::{Fields, Node};
 use std::net::IpAddr;
 
 /// How deep a policy may nest. AWS says only that depth counts into the combinations; nothing real
