@@ -37,11 +37,21 @@ impl Form {
         self.at(path)?.value.as_deref()
     }
 
-    /// As [`Form::text`], refusing a form without it.
+    /// As [`Form::text`], refusing a form that does not say it.
+    pub(super) fn given(&self, path: &str) -> Outcome<&str> {
+        self.text(path).ok_or_else(|| {
+            SnsError::invalid(format!(
+                "Invalid parameter: {path} Reason: no value for required parameter"
+            ))
+        })
+    }
+
+    /// As [`Form::given`], refusing an empty text too.
     pub(super) fn required(&self, path: &str) -> Outcome<&str> {
-        self.text(path)
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| SnsError::invalid(format!("Invalid parameter: {path}")))
+        match self.given(path)? {
+            "" => Err(SnsError::invalid(format!("Invalid parameter: {path}"))),
+            text => Ok(text),
+        }
     }
 
     /// The elements of a list, in their order: `Tags.member`, `Attributes.entry`.

@@ -53,21 +53,35 @@ impl Xml {
     }
 }
 
+/// Actions whose answers have no result, not even an empty one (AWS's model of SNS).
+const WITHOUT_RESULT: [&str; 4] = [
+    "DeleteTopic",
+    "SetTopicAttributes",
+    "SetSubscriptionAttributes",
+    "Unsubscribe",
+];
+
 /// The answer to an action that was done.
 pub(super) fn success(action: &str, result: Xml) -> Answer {
-    let id = random_id();
-    let result = if result.0.is_empty() {
+    let result = if WITHOUT_RESULT.contains(&action) {
         String::new()
     } else {
         format!("<{action}Result>{}</{action}Result>", result.0)
     };
-    Answer::xml(
-        200,
+    answered(200, |id| {
         format!(
             "<{action}Response xmlns=\"{NAMESPACE}\">{result}<ResponseMetadata>\
              <RequestId>{id}</RequestId></ResponseMetadata></{action}Response>"
-        ),
-    )
+        )
+    })
+}
+
+/// An answer whose header and document bear the same request id.
+fn answered(status: u16, document: impl FnOnce(&str) -> String) -> Answer {
+    let id = random_id();
+    let mut answer = Answer::xml(status, document(&id));
+    answer.headers.push(("x-amzn-requestid", id));
+    answer
 }
 
 /// A refusal.
@@ -98,6 +112,14 @@ impl SnsError {
 
     pub(super) fn validation(message: impl Into<String>) -> SnsError {
         SnsError::new(400, "ValidationError", message)
+    }
+
+    /// An ARN of too few elements.
+    pub(super) fn short_arn(parameter: &str, elements: usize) -> SnsError {
+        SnsError::invalid(format!(
+            "Invalid parameter: {parameter} Reason: An ARN must have at least 6 elements, not \
+             {elements}"
+        ))
     }
 
     pub(super) fn no_topic() -> SnsError {
@@ -159,14 +181,12 @@ impl SnsError {
                 .text("Code", self.code)
                 .text("Message", &self.message);
         });
-        let id = random_id();
-        Answer::xml(
-            self.status,
+        answered(self.status, |id| {
             format!(
                 "<ErrorResponse xmlns=\"{NAMESPACE}\">{}<RequestId>{id}</RequestId></ErrorResponse>",
                 error.0
-            ),
-        )
+            )
+        })
     }
 }
 

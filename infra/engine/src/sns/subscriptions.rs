@@ -328,19 +328,19 @@ pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
 
 pub(super) fn list(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let all = work.topics.subscriptions.values().cloned().collect();
-    Ok(listed(all, work, form))
+    listed(all, work, form)
 }
 
 pub(super) fn list_by_topic(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let arn = form.required("TopicArn")?;
     topics::find(work, arn)?;
     let of_topic = work.topics.subscriptions_of(arn);
-    Ok(listed(of_topic, work, form))
+    listed(of_topic, work, form)
 }
 
-fn listed(subscriptions: Vec<Arc<Subscription>>, work: &Work<'_>, form: &Form) -> Xml {
+fn listed(subscriptions: Vec<Arc<Subscription>>, work: &Work<'_>, form: &Form) -> Outcome<Xml> {
     let keyed = subscriptions.into_iter().map(|s| (s.arn.clone(), s));
-    let (subscriptions, token) = page(keyed, form);
+    let (subscriptions, token) = page(keyed, form)?;
     let mut xml = Xml::default();
     xml.within("Subscriptions", |xml| {
         for subscription in subscriptions {
@@ -356,5 +356,5 @@ fn listed(subscriptions: Vec<Arc<Subscription>>, work: &Work<'_>, form: &Form) -
     if let Some(token) = token {
         xml.text("NextToken", token);
     }
-    xml
+    Ok(xml)
 }

@@ -1,11 +1,19 @@
-//! Topics: making, describing, tagging, removing.
+//! Topics: making, finding, listing, removing.
+
+mod attributes;
+mod delivery_policy;
+mod tags;
+
+pub(super) use attributes::{attributes, set_attribute};
+pub(super) use tags::{tag, tags, untag};
 
 use super::Outcome;
 use super::form::Form;
 use super::reply::{SnsError, Xml};
 use super::subscriptions::Subscription;
 use crate::messages::{Names, StorageError, Work};
-use crate::wire::same_value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,31 +22,9 @@ use std::sync::Arc;
 const NAME_LEN_MAX: usize = 256;
 /// Topics or subscriptions in one answer of a list (AWS, `ListTopics`).
 const LISTED_MAX: usize = 100;
-/// The most tags of a topic (AWS, "Amazon SNS topic tagging").
-const TAGS_MAX: usize = 50;
-
 /// The largest message and batch of a topic that says nothing else, in bytes (AWS, "Publishing
 /// large messages with Amazon SNS": 256 KiB).
 const MESSAGE_BYTES: usize = 262_144;
-/// What a topic may say, in bytes (same page: up to 1 MiB).
-const MESSAGE_BYTES_RANGE: std::ops::RangeInclusive<usize> = 1_024..=1_048_576;
-
-const SETTABLE: [&str; 14] = [
-    "DisplayName",
-    "Policy",
-    "DeliveryPolicy",
-    "KmsMasterKeyId",
-    "TracingConfig",
-    "SignatureVersion",
-    "FifoTopic",
-    "ContentBasedDeduplication",
-    "FifoThroughputScope",
-    "MaximumMessageSize",
-    "ArchivePolicy",
-    "DataProtectionPolicy",
-    "SQSSuccessFeedbackRoleArn",
-    "SQSFailureFeedbackRoleArn",
-];
 
 /// All topics and subscriptions, in memory beside their rows.
 #[derive(Debug, Default)]
@@ -115,18 +101,21 @@ impl Topics {
     }
 }
 
-/// The topic that an ARN names.
-pub(super) fn find(work: &Work<'_>, arn: &str) -> Outcome<Arc<Topic>> {
+/// Refuses what is no ARN of a topic here.
+fn check_arn(names: &Names, arn: &str) -> Outcome<()> {
     let parts: Vec<&str> = arn.split(':').collect();
-    if parts.len() < 6 || parts[0] != "arn" {
-        return Err(SnsError::invalid(format!(
-            "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not {}",
-            parts.len()
-        )));
+    if parts.len() < 6 {
+        return Err(SnsError::short_arn("TopicArn", parts.len()));
     }
-    if parts[2] != "sns" || parts[3] != work.names.region {
+    if parts[0] != "arn" || parts[2] != "sns" || parts[3] != names.region {
         return Err(SnsError::invalid("Invalid parameter: TopicArn"));
     }
+    Ok(())
+}
+
+/// The topic that an ARN names.
+pub(super) fn find(work: &Work<'_>, arn: &str) -> Outcome<Arc<Topic>> {
+    check_arn(work.names, arn)?;
     let name = topic_in(work.names, arn).ok_or_else(SnsError::no_topic)?;
     let topic = work.topics.by_name.get(name);
     topic.cloned().ok_or_else(SnsError::no_topic)
@@ -138,19 +127,20 @@ fn topic_in<'a>(names: &Names, arn: &'a str) -> Option<&'a str> {
 }
 
 pub(super) fn create(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let name = form.required("Name")?;
-    let attributes = form.map("Attributes.entry", "key", "value");
-    let tags = form.map("Tags.member", "Key", "Value");
-    check_attributes(&attributes)?;
+    let name = form.given("Name")?;
     check_name(
         name,
-        attributes.get("FifoTopic").is_some_and(|v| v == "true"),
+        form.map("Attributes.entry", "key", "value")
+            .get("FifoTopic")
+            .is_some_and(|v| v == "true"),
     )?;
+    let attributes = attributes::read(form)?;
+    let tags = tags::read(form)?;
     if let Some(topic) = work.topics.by_name.get(name) {
-        let shown = shown(topic, work);
+        let shown = attributes::shown(topic, work);
         if attributes
             .iter()
-            .any(|(key, value)| !same_value(shown.get(key), value))
+            .any(|(key, value)| !attributes::holds(&shown, key, value))
         {
             return Err(SnsError::invalid(
                 "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
@@ -202,26 +192,6 @@ fn check_name(name: &str, fifo: bool) -> Outcome<()> {
     }))
 }
 
-fn check_attributes(attributes: &BTreeMap<String, String>) -> Outcome<()> {
-    for (name, value) in attributes {
-        if !SETTABLE.contains(&name.as_str()) && !name.contains("Feedback") {
-            return Err(SnsError::invalid("Invalid parameter: AttributeName"));
-        }
-        let good = match name.as_str() {
-            "FifoTopic" | "ContentBasedDeduplication" => matches!(value.as_str(), "true" | "false"),
-            "FifoThroughputScope" => matches!(value.as_str(), "Topic" | "MessageGroup"),
-            "MaximumMessageSize" => value
-                .parse()
-                .is_ok_and(|bytes| MESSAGE_BYTES_RANGE.contains(&bytes)),
-            _ => true,
-        };
-        if !good {
-            return Err(SnsError::invalid(format!("Invalid parameter: {name}")));
-        }
-    }
-    Ok(())
-}
-
 fn keep(work: &mut Work<'_>, topic: Topic) -> Outcome<()> {
     let json = |map: &BTreeMap<String, String>| {
         serde_json::to_string(map).map_err(|error| SnsError::internal(&error))
@@ -239,7 +209,8 @@ fn keep(work: &mut Work<'_>, topic: Topic) -> Outcome<()> {
 
 /// Deleting a topic that is not there is done already.
 pub(super) fn delete(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let arn = form.required("TopicArn")?;
+    let arn = form.given("TopicArn")?;
+    check_arn(work.names, arn)?;
     if let Some(name) = topic_in(work.names, arn).map(str::to_owned) {
         work.topics.touched = true;
         work.topics.by_name.remove(&name);
@@ -255,12 +226,19 @@ pub(super) fn delete(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     Ok(Xml::default())
 }
 
-/// One page of sorted keys after the token, which is the last key of the page before, in hex.
+/// One page of sorted keys after the token, which is the last key of the page before, in base64.
 pub(super) fn page<T>(
     items: impl Iterator<Item = (String, T)>,
     form: &Form,
-) -> (Vec<T>, Option<String>) {
-    let after = form.text("NextToken").and_then(unhex).unwrap_or_default();
+) -> Outcome<(Vec<T>, Option<String>)> {
+    let after = match form.text("NextToken") {
+        None | Some("") => String::new(),
+        Some(token) => BASE64
+            .decode(token)
+            .ok()
+            .and_then(|key| String::from_utf8(key).ok())
+            .ok_or_else(|| SnsError::invalid("Invalid parameter: NextToken"))?,
+    };
     let mut items: Vec<_> = items
         .filter(|(key, _)| *key > after)
         .take(LISTED_MAX + 1)
@@ -270,21 +248,14 @@ pub(super) fn page<T>(
     let token = items
         .last()
         .filter(|_| more)
-        .map(|(key, _)| key.bytes().map(|byte| format!("{byte:02x}")).collect());
-    (items.into_iter().map(|(_, item)| item).collect(), token)
-}
-
-fn unhex(token: &str) -> Option<String> {
-    let bytes = token.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    String::from_utf8(bytes.collect::<Option<_>>()?).ok()
+        .map(|(key, _)| BASE64.encode(key));
+    let page = items.into_iter().map(|(_, item)| item).collect();
+    Ok((page, token))
 }
 
 pub(super) fn list(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let names = work.topics.by_name.keys().map(|name| (name.clone(), name));
-    let (names, token) = page(names, form);
+    let (names, token) = page(names, form)?;
     let mut xml = Xml::default();
     xml.within("Topics", |xml| {
         for name in names {
@@ -296,94 +267,5 @@ pub(super) fn list(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     if let Some(token) = token {
         xml.text("NextToken", token);
     }
-    Ok(xml)
-}
-
-fn shown(topic: &Topic, work: &Work<'_>) -> BTreeMap<String, String> {
-    let arn = work.names.topic_arn(&topic.name);
-    let confirmed = work.topics.subscriptions_of(&arn).len();
-    let account = &work.names.account;
-    let policy = format!(
-        r#"{{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{{"AWS":"*"}},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic","SNS:Publish"],"Resource":"{arn}","Condition":{{"StringEquals":{{"AWS:SourceOwner":"{account}"}}}}}}]}}"#
-    );
-    let mut shown = BTreeMap::from([
-        ("TopicArn".to_owned(), arn),
-        ("Owner".to_owned(), account.clone()),
-        ("DisplayName".to_owned(), String::new()),
-        ("Policy".to_owned(), policy),
-        ("SubscriptionsConfirmed".to_owned(), confirmed.to_string()),
-        ("SubscriptionsPending".to_owned(), "0".to_owned()),
-        ("SubscriptionsDeleted".to_owned(), "0".to_owned()),
-    ]);
-    if topic.fifo() {
-        for (name, value) in [
-            ("ContentBasedDeduplication", "false"),
-            ("FifoThroughputScope", "Topic"),
-        ] {
-            shown.insert(name.to_owned(), value.to_owned());
-        }
-    }
-    shown.extend(topic.attributes.clone());
-    shown
-}
-
-pub(super) fn attributes(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let topic = find(work, form.required("TopicArn")?)?;
-    let mut xml = Xml::default();
-    xml.entries("Attributes", &shown(&topic, work));
-    Ok(xml)
-}
-
-pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let topic = find(work, form.required("TopicArn")?)?;
-    let name = form.required("AttributeName")?.to_owned();
-    let value = form.text("AttributeValue").unwrap_or_default().to_owned();
-    if name == "FifoTopic" || (!topic.fifo() && name == "ContentBasedDeduplication") {
-        return Err(SnsError::invalid("Invalid parameter: AttributeName"));
-    }
-    let mut topic = (*topic).clone();
-    topic.attributes.insert(name, value);
-    check_attributes(&topic.attributes)?;
-    keep(work, topic)?;
-    Ok(Xml::default())
-}
-
-fn tagged(work: &Work<'_>, form: &Form) -> Outcome<Topic> {
-    let arn = form.required("ResourceArn")?;
-    let topic = topic_in(work.names, arn).and_then(|name| work.topics.by_name.get(name));
-    topic
-        .map(|topic| (**topic).clone())
-        .ok_or_else(SnsError::no_resource)
-}
-
-pub(super) fn tag(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let mut topic = tagged(work, form)?;
-    topic.tags.extend(form.map("Tags.member", "Key", "Value"));
-    if topic.tags.len() > TAGS_MAX {
-        return Err(SnsError::too_many_tags());
-    }
-    keep(work, topic)?;
-    Ok(Xml::default())
-}
-
-pub(super) fn untag(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let mut topic = tagged(work, form)?;
-    for key in form.list("TagKeys.member") {
-        topic.tags.remove(key.value().unwrap_or_default());
-    }
-    keep(work, topic)?;
-    Ok(Xml::default())
-}
-
-pub(super) fn tags(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let topic = tagged(work, form)?;
-    let mut xml = Xml::default();
-    xml.within("Tags", |xml| {
-        for (key, value) in &topic.tags {
-            xml.within("member", |xml| {
-                xml.text("Key", key).text("Value", value);
-            });
-        }
-    });
     Ok(xml)
 }
