@@ -117,7 +117,9 @@ impl Inner {
             Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
                 sqs::query::answer(&self.messages, fields, &call.path).await
             }
-            Destination::Form(fields) => sns::answer(&self.messages, fields),
+            Destination::Form(fields) => {
+                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id"))
+            }
             Destination::Health => Answer::json(200, r#"{"status":"ok"}"#.to_owned()),
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),

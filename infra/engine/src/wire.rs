@@ -70,13 +70,13 @@ impl Call {
                 _ => Destination::Nowhere,
             };
         }
-        let form = if self.method == Method::POST {
-            &self.body[..]
-        } else {
-            self.query.as_bytes()
-        };
-        let fields: Vec<(String, String)> =
-            url::form_urlencoded::parse(form).into_owned().collect();
+        // AWS reads a form in the query too, whatever the method.
+        let body = Some(&self.body[..]).filter(|_| self.method == Method::POST);
+        let forms = [self.query.as_bytes(), body.unwrap_or_default()];
+        let fields: Vec<(String, String)> = forms
+            .into_iter()
+            .flat_map(|form| url::form_urlencoded::parse(form).into_owned())
+            .collect();
         if fields.iter().any(|(name, _)| name == "Action") {
             return Destination::Form(fields);
         }

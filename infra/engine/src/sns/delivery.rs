@@ -5,9 +5,8 @@ use super::message::Texts;
 use super::reply::SnsError;
 use super::sms::{self, Text};
 use super::subscriptions::Subscription;
-use crate::ids::random_id;
 use crate::messages::Work;
-use crate::sqs::{Attribute, Attributes, Outgoing, Queue, send};
+use crate::sqs::{Attribute, Attributes, Outgoing, Queue, TRACE_HEADER, send};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use std::sync::Arc;
 pub(super) struct Published {
     pub(super) topic_arn: String,
     pub(super) fifo: bool,
+    pub(super) signature_version: String,
     pub(super) message_id: String,
     pub(super) sequence: Option<String>,
     pub(super) subject: Option<String>,
@@ -24,6 +24,8 @@ pub(super) struct Published {
     pub(super) attributes: Attributes,
     pub(super) group: Option<String>,
     pub(super) dedup: Option<String>,
+    /// The X-Ray header with which it was published.
+    pub(super) trace: Option<String>,
 }
 
 pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
@@ -88,20 +90,7 @@ fn deliver_one(
     let Some(dead_letters) = dead_letters.and_then(|arn| queue(work, arn)) else {
         return Ok(());
     };
-    let mut dead = outgoing;
-    let error = [
-        ("ErrorCode", "400".to_owned()),
-        ("ErrorMessage", refusal),
-        ("RequestID", random_id()),
-    ];
-    for (name, value) in error {
-        // A message with as many attributes as a queue takes keeps its own.
-        if dead.attributes.len() < 10 {
-            dead.attributes
-                .insert(name.to_owned(), Attribute::string(value));
-        }
-    }
-    if let Err(refusal) = send_to(work, message, &dead_letters, dead) {
+    if let Err(refusal) = send_to(work, message, &dead_letters, outgoing) {
         tracing::error!(
             subscription = subscription.arn,
             reason = refusal?,
@@ -140,6 +129,12 @@ fn send_to(
         // A standard topic hands its group on for fair queues; a FIFO topic does not.
         outgoing.group.clone_from(&message.group);
     }
+    if let Some(trace) = &message.trace {
+        let trace = Attribute::string(trace.as_str());
+        outgoing
+            .system_attributes
+            .insert(TRACE_HEADER.to_owned(), trace);
+    }
     match send(work, queue, outgoing) {
         Ok(_) => Ok(()),
         Err(error) if error.senders_fault() => Err(Ok(error.message)),
@@ -170,7 +165,7 @@ fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) ->
             text(message.texts.for_protocol(&subscription.protocol)),
         ),
         ("Timestamp", text(&timestamp(work.now))),
-        ("SignatureVersion", signed("1")),
+        ("SignatureVersion", signed(&message.signature_version)),
         ("Signature", signed("EXAMPLE")),
         ("SigningCertURL", signed(&certificate)),
         ("UnsubscribeURL", text(&unsubscribe)),

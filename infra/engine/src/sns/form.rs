@@ -12,11 +12,16 @@ const PARTS_MAX: usize = 12;
 pub(super) struct Form {
     value: Option<String>,
     branches: BTreeMap<String, Form>,
+    /// Of a whole form: the header with which it came that goes with what it publishes.
+    trace: Option<String>,
 }
 
 impl Form {
-    pub(super) fn new(fields: Vec<(String, String)>) -> Form {
-        let mut root = Form::default();
+    pub(super) fn new(fields: Vec<(String, String)>, trace: Option<String>) -> Form {
+        let mut root = Form {
+            trace,
+            ..Form::default()
+        };
         for (name, value) in fields {
             let mut at = &mut root;
             for part in name.splitn(PARTS_MAX, '.') {
@@ -25,6 +30,11 @@ impl Form {
             at.value = Some(value);
         }
         root
+    }
+
+    /// The X-Ray header of the call.
+    pub(super) fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     fn at(&self, path: &str) -> Option<&Form> {
@@ -105,6 +115,7 @@ mod tests {
             fields
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
+            None,
         );
         let map = form.map("Attributes.entry", "key", "value");
         assert_eq!(map["a"], "1");

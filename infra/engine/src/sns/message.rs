@@ -88,15 +88,14 @@ impl<'a> Message<'a> {
     pub(super) fn check_values(&self) -> Outcome<()> {
         for (name, attribute) in &self.attributes {
             let value = attribute.string_value.as_deref().unwrap_or_default();
-            let good = match attribute.data_type.as_str() {
-                "Number" => value.parse::<f64>().is_ok_and(f64::is_finite),
-                "String.Array" => serde_json::from_str::<Vec<Value>>(value).is_ok(),
-                _ => true,
+            let (good, kind) = match attribute.data_type.as_str() {
+                "Number" => (value.parse::<f64>().is_ok_and(f64::is_finite), "number"),
+                "String.Array" => (serde_json::from_str::<Vec<Value>>(value).is_ok(), "array"),
+                _ => continue,
             };
             if !good {
                 return Err(SnsError::invalid_value(format!(
-                    "The value of message attribute '{name}' is no {}.",
-                    attribute.data_type
+                    "Could not cast message attribute '{name}' value to {kind}."
                 )));
             }
         }

@@ -28,9 +28,13 @@ use reply::{SnsError, Xml};
 
 type Outcome<T> = Result<T, SnsError>;
 
-/// Answers one call.
-pub(crate) fn answer(messages: &Messages, fields: Vec<(String, String)>) -> Answer {
-    let form = Form::new(fields);
+/// Answers one call. A publish hands the call's X-Ray header on to its queues.
+pub(crate) fn answer(
+    messages: &Messages,
+    fields: Vec<(String, String)>,
+    trace: Option<&str>,
+) -> Answer {
+    let form = Form::new(fields, trace.map(str::to_owned));
     let action = form.text("Action").unwrap_or_default().to_owned();
     let Some(operation) = operation(&action) else {
         tracing::warn!(

@@ -57,7 +57,7 @@ pub(super) fn one(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     }
     check_kind(&topic, &message)?;
     let texts = message.texts()?;
-    publish(work, &topic, message, texts)?.write(&mut xml);
+    publish(work, &topic, message, texts, form.trace())?.write(&mut xml);
     Ok(xml)
 }
 
@@ -93,7 +93,7 @@ fn to_phone(work: &mut Work<'_>, phone: &str, message: Message<'_>) -> Outcome<S
 pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let entries = form.list("PublishBatchRequestEntries.member");
     check_entries(&entries)?;
-    let topic = topics::find(work, form.text("TopicArn").unwrap_or_default())?;
+    let topic = topics::find(work, form.given("TopicArn")?)?;
     check_ids(&entries)?;
     let mut messages = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
@@ -114,7 +114,7 @@ pub(super) fn batch(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     for (id, message, texts) in messages {
         let outcome = message
             .check_values()
-            .and_then(|()| publish(work, &topic, message, texts));
+            .and_then(|()| publish(work, &topic, message, texts, form.trace()));
         match outcome {
             Ok(receipt) => done.push((id, receipt)),
             Err(error) if error.senders_fault() => failed.push((id, error)),
@@ -214,6 +214,7 @@ fn publish(
     topic: &Topic,
     message: Message<'_>,
     texts: Texts,
+    trace: Option<&str>,
 ) -> Outcome<Receipt> {
     let mut receipt = Receipt {
         message_id: random_id(),
@@ -242,6 +243,7 @@ fn publish(
     let published = Published {
         topic_arn: work.names.topic_arn(&topic.name),
         fifo: topic.fifo(),
+        signature_version: topic.signature_version().to_owned(),
         message_id: receipt.message_id.clone(),
         sequence: receipt.sequence.clone(),
         subject: message.subject.map(str::to_owned),
@@ -249,6 +251,7 @@ fn publish(
         attributes: message.attributes,
         group: message.group.map(str::to_owned),
         dedup,
+        trace: trace.map(str::to_owned),
     };
     delivery::deliver(work, &published)?;
     Ok(receipt)

@@ -24,7 +24,7 @@ pub(crate) use attributes::{Attribute, Attributes};
 pub(crate) use moving::advance as advance_moves;
 pub(crate) use queues::{Queue, Queues};
 pub(crate) use refusal::SqsError;
-pub(crate) use send::{Outgoing, content_id, send, sequence};
+pub(crate) use send::{Outgoing, TRACE_HEADER, content_id, send, sequence};
 
 use crate::messages::Messages;
 use crate::wire::{Answer, unknown_json_operation};

@@ -15,7 +15,7 @@ const ID_LEN_MAX: usize = 128;
 /// Sequence numbers are message ids after this, which makes 20 digits, as AWS's have.
 const SEQUENCE_BASE: u128 = 10_000_000_000_000_000_000;
 /// The one message system attribute that can be sent.
-const TRACE_HEADER: &str = "AWSTraceHeader";
+pub(crate) const TRACE_HEADER: &str = "AWSTraceHeader";
 
 /// A message to be sent.
 #[derive(Debug, Clone, Deserialize)]

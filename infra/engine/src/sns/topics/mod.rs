@@ -65,6 +65,12 @@ impl Topic {
             .unwrap_or(MESSAGE_BYTES)
     }
 
+    /// `1` for SHA1withRSA, `2` for SHA256withRSA (AWS, `SetTopicAttributes`).
+    pub(super) fn signature_version(&self) -> &str {
+        let said = self.attributes.get("SignatureVersion");
+        said.map_or("1", String::as_str)
+    }
+
     /// With throughput by group, duplicates are told within the group (AWS, "FIFO topics").
     pub(super) fn dedup_by_group(&self) -> bool {
         self.is("FifoThroughputScope", "MessageGroup")
