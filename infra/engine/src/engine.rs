@@ -1,12 +1,11 @@
-//! The engine: its three services on one clock, and the ways to reach them.
+//! The engine: its services on one clock, and the ways to reach them.
 
 use crate::config::{EngineConfig, EngineError};
 use crate::connector::InProcess;
-use crate::dynamo::Dynamo;
-use crate::messages::Messages;
+use crate::scope::Scope;
 use crate::state::Place;
-use crate::wire::{Answer, Call, Destination};
-use crate::{Clock, sns, sqs};
+use crate::tenants::Tenants;
+use crate::wire::Call;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -35,12 +34,7 @@ pub struct Engine {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    region: String,
-    clock: Clock,
-    dynamo: Dynamo,
-    messages: Messages,
-    /// Declared last: the directory is given back after the databases are closed.
-    _place: Place,
+    tenants: Tenants,
 }
 
 impl Engine {
@@ -49,29 +43,14 @@ impl Engine {
     /// # Errors
     /// When the state directory cannot be written, is in use, or holds a damaged file.
     pub async fn open(config: EngineConfig) -> Result<Engine, EngineError> {
-        let place = Place::open(&config.state)?;
-        let dynamo = Dynamo::open(
-            place.file("dynamodb.sqlite")?,
-            config.clock.clone(),
-            &config.region,
-            &config.account,
-        )?;
-        let messages = Messages::open(
-            place.file("messages.sqlite")?,
-            config.clock.clone(),
-            &config.region,
-            &config.account,
-            IN_PROCESS_URL,
-        )?;
-        let inner = Arc::new(Inner {
+        let own = Scope {
+            account: config.account,
             region: config.region,
-            clock: config.clock,
-            dynamo,
-            messages,
-            _place: place,
-        });
+        };
+        let place = Place::open(&config.state, &own)?;
+        let tenants = Tenants::open(place, &own, config.clock, IN_PROCESS_URL)?;
+        let inner = Arc::new(Inner { tenants });
         tokio::spawn(upkeep(Arc::downgrade(&inner)));
-        tokio::spawn(moves(Arc::downgrade(&inner), inner.messages.moving()));
         Ok(Engine { inner })
     }
 
@@ -89,12 +68,12 @@ impl Engine {
         let credentials = Credentials::new("callboard", "callboard", None, None, "engine");
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.inner.region.clone()))
+            .region(Region::new(self.inner.tenants.own_region().to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(IN_PROCESS_URL)
             .http_client(self.http_client())
             .sleep_impl(TokioSleep::new())
-            .time_source(self.inner.clock.clone())
+            .time_source(self.inner.tenants.clock().clone())
             // Nothing stalls in process, and the check would tick on virtual time.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build()
@@ -103,33 +82,13 @@ impl Engine {
     /// The base of the queue URLs given out from now on, for instance `http://127.0.0.1:4566`.
     /// Queue URLs are understood whatever their base.
     pub fn set_public_url(&self, url: String) {
-        self.inner.messages.set_public_url(url);
+        self.inner.tenants.set_public_url(&url);
     }
 }
 
 impl Inner {
     pub(crate) async fn answer(&self, call: Call) -> Response<Bytes> {
-        let answer = match call.destination() {
-            Destination::Dynamo(operation) => self.dynamo.answer(&operation, &call).await,
-            Destination::Sqs(operation) => {
-                sqs::answer(&self.messages, &operation, &call.body).await
-            }
-            Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
-                sqs::query::answer(&self.messages, fields, &call.path).await
-            }
-            Destination::Form(fields) => {
-                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id"))
-            }
-            Destination::Health => Answer::json(200, r#"{"status":"ok"}"#.to_owned()),
-            Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
-            Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
-            Destination::Nowhere => {
-                tracing::warn!(method = %call.method, path = %call.path,
-                    "a request named no service: neither X-Amz-Target nor Action");
-                Answer::xml(404, "<UnknownOperationException/>\n".to_owned())
-            }
-        };
-        answer.into_response()
+        self.tenants.answer(&call).await.into_response()
     }
 }
 
@@ -139,24 +98,8 @@ async fn upkeep(inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else {
             return;
         };
-        inner.dynamo.upkeep().await;
-        inner.messages.upkeep();
-    }
-}
-
-/// Moves dead letters whenever a task says so, those of tasks from before the start too.
-async fn moves(inner: Weak<Inner>, told: Arc<tokio::sync::Notify>) {
-    loop {
-        let next = match inner.upgrade() {
-            Some(inner) => sqs::advance_moves(&inner.messages),
-            None => return,
-        };
-        match next {
-            Some(wait) => tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = told.notified() => {}
-            },
-            None => told.notified().await,
+        for tenant in inner.tenants.all() {
+            tenant.upkeep().await;
         }
     }
 }

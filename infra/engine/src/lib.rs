@@ -22,10 +22,12 @@ mod dynamo;
 mod engine;
 mod ids;
 mod messages;
+mod scope;
 mod serve;
 mod sns;
 mod sqs;
 mod state;
+mod tenants;
 mod wire;
 
 pub use clock::Clock;

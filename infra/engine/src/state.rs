@@ -1,6 +1,7 @@
 //! The state directory: its lock and its SQLite files.
 
 use crate::config::{EngineError, State};
+use crate::scope::Scope;
 use rusqlite::Connection;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -20,12 +21,21 @@ const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// back when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct Place {
-    directory: Option<PathBuf>,
+    directory: Option<Directory>,
     lock: Option<File>,
 }
 
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    /// Whose files are in the directory itself; those of others are below it. `ACCOUNT/REGION` of
+    /// the engine that had it first: another one may have another pair for its own.
+    first: String,
+}
+
 impl Place {
-    pub(crate) fn open(state: &State) -> Result<Place, EngineError> {
+    /// Opens or makes the place for an engine whose own account and region are `own`.
+    pub(crate) fn open(state: &State, own: &Scope) -> Result<Place, EngineError> {
         let State::Directory(directory) = state else {
             return Ok(Place {
                 directory: None,
@@ -52,21 +62,70 @@ impl Place {
         }
         record_holder(&mut lock).map_err(unwritable)?;
         Ok(Place {
-            directory: Some(directory.clone()),
+            directory: Some(Directory {
+                path: directory.clone(),
+                first: first(directory, own).map_err(unwritable)?,
+            }),
             lock: Some(lock),
         })
     }
 
-    /// The path of a state file, checked for damage, or `None` when state is in memory.
-    pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>, EngineError> {
+    /// Whether state is in files.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// The path of a state file of `scope`, checked for damage, or `None` when state is in memory.
+    pub(crate) fn file(&self, scope: &Scope, name: &str) -> Result<Option<PathBuf>, EngineError> {
         let Some(directory) = &self.directory else {
             return Ok(None);
         };
-        let path = directory.join(name);
+        let path = directory.of(scope)?.join(name);
         if path.exists() {
             check(&path)?;
         }
         Ok(Some(path))
+    }
+}
+
+impl Directory {
+    fn of(&self, scope: &Scope) -> Result<PathBuf, EngineError> {
+        if self.first == pair(scope) {
+            return Ok(self.path.clone());
+        }
+        if !scope.is_well_formed() {
+            return Err(EngineError::Storage(format!(
+                "account {} in region {} cannot have a directory: an account is twelve digits, a \
+                 region one of AWS's",
+                scope.account, scope.region
+            )));
+        }
+        let path = self.path.join(&scope.account).join(&scope.region);
+        std::fs::create_dir_all(&path).map_err(|source| EngineError::Unwritable {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(path)
+    }
+}
+
+fn pair(scope: &Scope) -> String {
+    format!("{}/{}", scope.account, scope.region)
+}
+
+/// Whose the directory itself is: as was written down, or else `own`, which is written down.
+fn first(directory: &Path, own: &Scope) -> std::io::Result<String> {
+    let path = directory.join("engine.scope");
+    match std::fs::read_to_string(&path) {
+        Ok(first) => Ok(first),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // Whole or not at all: a process killed meanwhile must not leave half a name.
+            let draft = directory.join("engine.scope.new");
+            std::fs::write(&draft, pair(own))?;
+            std::fs::rename(&draft, &path)?;
+            Ok(pair(own))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -141,26 +200,55 @@ fn check(path: &Path) -> Result<(), EngineError> {
 mod tests {
     use super::*;
 
+    fn scope(account: &str, region: &str) -> Scope {
+        Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        }
+    }
+
+    fn own() -> Scope {
+        scope("000000000000", "us-east-1")
+    }
+
+    #[test]
+    fn a_directory_stays_that_of_who_had_it_first() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let state = State::Directory(dir.path().to_owned());
+        let west = scope("000000000000", "eu-west-1");
+        for engines_own in [own(), west.clone()] {
+            let place = Place::open(&state, &engines_own).expect("opened");
+            let file = |scope: &Scope| place.file(scope, "x").expect("a path").expect("kept");
+            assert_eq!(file(&own()), dir.path().join("x"));
+            let below = dir.path().join("000000000000/eu-west-1/x");
+            assert_eq!(file(&west), below);
+        }
+        let place = Place::open(&state, &own()).expect("opened");
+        for bad in [scope("..", "us-east-1"), scope("111122223333", "../..")] {
+            place.file(&bad, "x").expect_err("refused");
+        }
+    }
+
     #[test]
     fn a_directory_is_opened_by_one_holder_at_a_time() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let state = State::Directory(dir.path().to_owned());
-        let first = Place::open(&state).expect("the first holder");
-        let second = Place::open(&state);
+        let first = Place::open(&state, &own()).expect("the first holder");
+        let second = Place::open(&state, &own());
         assert!(matches!(
             second,
             Err(EngineError::InUse { pid: Some(pid), .. }) if pid == std::process::id()
         ));
         drop(first);
-        Place::open(&state).expect("free again");
+        Place::open(&state, &own()).expect("free again");
     }
 
     #[test]
     fn a_file_that_is_no_database_is_named() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(dir.path().join("x.sqlite"), vec![7u8; 9000]).expect("written");
-        let place = Place::open(&State::Directory(dir.path().to_owned())).expect("opened");
-        let error = place.file("x.sqlite").expect_err("refused");
+        let place = Place::open(&State::Directory(dir.path().to_owned()), &own()).expect("opened");
+        let error = place.file(&own(), "x.sqlite").expect_err("refused");
         assert!(matches!(error, EngineError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains("x.sqlite"));
     }
@@ -170,7 +258,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let file = dir.path().join("file");
         std::fs::write(&file, "x").expect("written");
-        let error = Place::open(&State::Directory(file.join("below"))).expect_err("refused");
+        let error =
+            Place::open(&State::Directory(file.join("below")), &own()).expect_err("refused");
         assert!(matches!(error, EngineError::Unwritable { .. }), "{error}");
     }
 }

@@ -11,6 +11,18 @@ const ANY_PREFIX: &str = "arn:aws:dynamodb:";
 pub(super) struct Arns {
     prefix: String,
     region: String,
+    account: String,
+}
+
+/// What an ARN names that is not here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// Another account, which no policy lets this one use: there are none.
+    Account {
+        caller: String,
+        arn: String,
+    },
+    Region,
 }
 
 impl Arns {
@@ -18,6 +30,7 @@ impl Arns {
         Arns {
             prefix: format!("{ANY_PREFIX}{region}:{account}:"),
             region: region.to_owned(),
+            account: account.to_owned(),
         }
     }
 
@@ -27,20 +40,24 @@ impl Arns {
 
     /// A request as the crate can take it: table ARNs become names (its transactions take no
     /// others), and other ARNs become the crate's.
-    pub(super) fn inward<'a>(&self, body: &'a str) -> Cow<'a, str> {
+    ///
+    /// # Errors
+    /// The ARN of a table or stream of another account or region.
+    pub(super) fn inward<'a>(&self, body: &'a str) -> Result<Cow<'a, str>, Foreign> {
         if !body.contains(ANY_PREFIX) {
-            return Cow::Borrowed(body);
+            return Ok(Cow::Borrowed(body));
         }
         let Ok(mut request) = serde_json::from_str::<Value>(body) else {
-            return Cow::Borrowed(body);
+            return Ok(Cow::Borrowed(body));
         };
-        self.rename(&mut request);
+        self.rename(&mut request)?;
         if let Some(tables) = request
             .get_mut("RequestItems")
             .and_then(Value::as_object_mut)
         {
             let entries = std::mem::take(tables);
             for (table, entry) in entries {
+                self.check(&table)?;
                 tables.insert(table_name(&table).unwrap_or(table), entry);
             }
         }
@@ -52,27 +69,47 @@ impl Arns {
             .filter_map(Value::as_object_mut)
             .flat_map(|actions| actions.values_mut())
         {
-            self.rename(action);
+            self.rename(action)?;
         }
-        Cow::Owned(request.to_string())
+        Ok(Cow::Owned(request.to_string()))
     }
 
-    fn rename(&self, request: &mut Value) {
-        let Some(members) = request.as_object_mut() else {
-            return;
+    /// Whether an ARN is one of here. What is no whole ARN is for the crate to refuse.
+    fn check(&self, arn: &str) -> Result<(), Foreign> {
+        let Some(rest) = arn.strip_prefix(ANY_PREFIX) else {
+            return Ok(());
         };
-        if let Some(Value::String(table)) = members.get_mut("TableName")
-            && let Some(name) = table_name(table)
-        {
-            *table = name;
+        let mut parts = rest.split(':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(_), Some(account), Some(_)) if account != self.account => Err(Foreign::Account {
+                caller: self.account.clone(),
+                arn: arn.to_owned(),
+            }),
+            (Some(region), Some(_), Some(_)) if region != self.region => Err(Foreign::Region),
+            _ => Ok(()),
+        }
+    }
+
+    fn rename(&self, request: &mut Value) -> Result<(), Foreign> {
+        let Some(members) = request.as_object_mut() else {
+            return Ok(());
+        };
+        if let Some(Value::String(table)) = members.get_mut("TableName") {
+            self.check(table)?;
+            if let Some(name) = table_name(table) {
+                *table = name;
+            }
         }
         for member in ["StreamArn", "ResourceArn", "ExclusiveStartStreamArn"] {
-            if let Some(Value::String(arn)) = members.get_mut(member)
-                && let Some(rest) = arn.strip_prefix(&self.prefix)
-            {
+            let Some(Value::String(arn)) = members.get_mut(member) else {
+                continue;
+            };
+            self.check(arn)?;
+            if let Some(rest) = arn.strip_prefix(&self.prefix) {
                 *arn = format!("{CRATE_PREFIX}{rest}");
             }
         }
+        Ok(())
     }
 
     /// An answer as clients should see it. Only operations whose answers name ARNs are touched:
@@ -113,12 +150,13 @@ mod tests {
     fn transactions_and_batches_take_table_arns() {
         let arns = Arns::new("eu-west-1", "111122223333");
         let body = r#"{"TransactItems":[{"Put":{"TableName":"arn:aws:dynamodb:eu-west-1:111122223333:table/journal","Item":{"TableName":{"S":"arn:aws:dynamodb:x"}}}}]}"#;
-        let inward = arns.inward(body);
+        let inward = arns.inward(body).expect("of here");
         assert!(inward.contains(r#""TableName":"journal""#), "{inward}");
         assert!(inward.contains(r#"{"S":"arn:aws:dynamodb:x"}"#), "{inward}");
         let batch =
             r#"{"RequestItems":{"arn:aws:dynamodb:eu-west-1:111122223333:table/views":[]}}"#;
-        assert_eq!(arns.inward(batch), r#"{"RequestItems":{"views":[]}}"#);
+        let inward = arns.inward(batch).expect("of here");
+        assert_eq!(inward, r#"{"RequestItems":{"views":[]}}"#);
     }
 
     #[test]

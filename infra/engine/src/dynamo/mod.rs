@@ -15,6 +15,7 @@ mod upkeep;
 
 use crate::Clock;
 use crate::config::EngineError;
+use crate::scope::Scope;
 use crate::wire::{Answer, Call, unknown_json_operation};
 use arns::Arns;
 use dynoxide::DynoxideError;
@@ -60,8 +61,7 @@ impl Dynamo {
     pub(crate) fn open(
         file: Option<PathBuf>,
         clock: Clock,
-        region: &str,
-        account: &str,
+        scope: &Scope,
     ) -> Result<Dynamo, EngineError> {
         let failed = |error: DynoxideError| match &file {
             Some(path) => EngineError::Damaged {
@@ -94,7 +94,7 @@ impl Dynamo {
             storage: Mutex::new(storage),
             tokens: Mutex::new(Tokens::default()),
             vectors: VectorIndexLifecycle::new(),
-            arns: Arns::new(region, account),
+            arns: Arns::new(&scope.region, &scope.account),
             clock,
             last_record: AtomicI64::new(last),
             recorded: Notify::new(),
@@ -111,7 +111,10 @@ impl Dynamo {
         let Ok(body) = std::str::from_utf8(&call.body) else {
             return refusal::unreadable();
         };
-        let body = self.arns.inward(body);
+        let body = match self.arns.inward(body) {
+            Ok(body) => body,
+            Err(foreign) => return refusal::foreign(operation, foreign),
+        };
         let outcome = match operation {
             "GetRecords" => self.get_records(&body, streams::wait(call)).await,
             _ => match self.dispatch(operation, &body) {

@@ -3,9 +3,11 @@
 //! The crate classifies malformed values by marker words in serde's messages; its own reader of
 //! them is private, so the part that clients meet is done again here.
 
+use super::arns::Foreign;
 use crate::wire::Answer;
 use dynoxide::{DynoxideError, Result};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 const TRIMMED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException","message":"The operation attempted to read past the oldest stream record in a shard."}"#;
 
@@ -39,6 +41,26 @@ pub(super) fn unreadable() -> Answer {
         400,
         r#"{"__type":"com.amazon.coral.service#SerializationException"}"#.to_owned(),
     )
+}
+
+/// The answer to the ARN of another account or region.
+pub(super) fn foreign(operation: &str, foreign: Foreign) -> Answer {
+    let (name, words) = match foreign {
+        Foreign::Account { caller, arn } => (
+            "com.amazon.coral.service#AccessDeniedException",
+            format!(
+                "User: arn:aws:iam::{caller}:user/callboard is not authorized to perform: \
+                 dynamodb:{operation} on resource: {arn} because no resource-based policy allows \
+                 the dynamodb:{operation} action"
+            ),
+        ),
+        Foreign::Region => (
+            "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
+            "Requested resource not found".to_owned(),
+        ),
+    };
+    let body = json!({ "__type": name, "message": words });
+    Answer::json(400, body.to_string())
 }
 
 /// Reads a request's body.

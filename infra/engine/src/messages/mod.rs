@@ -34,7 +34,29 @@ pub(crate) struct Messages {
 pub(crate) struct Names {
     pub(crate) region: String,
     pub(crate) account: String,
-    public_url: RwLock<String>,
+    public_url: PublicUrl,
+}
+
+/// The base of the queue URLs of all accounts and regions.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicUrl {
+    base: Arc<RwLock<String>>,
+    /// The region that URLs do not name: the engine's own.
+    region: String,
+}
+
+impl PublicUrl {
+    pub(crate) fn new(base: &str, region: &str) -> PublicUrl {
+        PublicUrl {
+            base: Arc::new(RwLock::new(base.to_owned())),
+            region: region.to_owned(),
+        }
+    }
+
+    pub(crate) fn set(&self, url: &str) {
+        let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
+        url.trim_end_matches('/').clone_into(&mut base);
+    }
 }
 
 struct Store {
@@ -72,12 +94,18 @@ impl Names {
 
     pub(crate) fn queue_url(&self, queue: &str) -> String {
         let base = self.public_url();
-        format!("{base}/{}/{queue}", self.account)
+        let account = &self.account;
+        if self.region == self.public_url.region {
+            return format!("{base}/{account}/{queue}");
+        }
+        // One host serves all regions, so the path must name it: LocalStack's "path" strategy.
+        format!("{base}/queue/{}/{account}/{queue}", self.region)
     }
 
     /// The base of URLs, without a slash at its end.
     pub(crate) fn public_url(&self) -> String {
         self.public_url
+            .base
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -102,15 +130,6 @@ fn local_name<'a>(arn: &'a str, service: &str, names: &Names) -> Option<&'a str>
 impl Messages {
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    pub(crate) fn set_public_url(&self, url: String) {
-        let mut base = self
-            .names
-            .public_url
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        url.trim_end_matches('/').clone_into(&mut base);
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

@@ -1,14 +1,15 @@
 //! The file of queues and topics: its tables, and reading them when it is opened.
 
-use super::{Messages, Names, StorageError, Store};
+use super::{Messages, Names, PublicUrl, StorageError, Store};
 use crate::Clock;
 use crate::config::EngineError;
+use crate::scope::Scope;
 use crate::sns::Topics;
 use crate::sqs::Queues;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 /// The layout below. Raised with every change that an older engine could not read.
 const LAYOUT: i64 = 1;
@@ -64,9 +65,8 @@ impl Messages {
     pub(crate) fn open(
         file: Option<PathBuf>,
         clock: Clock,
-        region: &str,
-        account: &str,
-        public_url: &str,
+        scope: &Scope,
+        public_url: PublicUrl,
     ) -> Result<Messages, EngineError> {
         let failed = |error: StorageError| match &file {
             Some(path) => EngineError::Damaged {
@@ -93,9 +93,9 @@ impl Messages {
             store: Mutex::new(store),
             clock,
             names: Names {
-                region: region.to_owned(),
-                account: account.to_owned(),
-                public_url: RwLock::new(public_url.to_owned()),
+                region: scope.region.clone(),
+                account: scope.account.clone(),
+                public_url,
             },
         })
     }

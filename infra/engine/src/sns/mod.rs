@@ -50,6 +50,11 @@ pub(crate) fn answer(
     }
 }
 
+/// The answer to a call that came to no account and region.
+pub(crate) fn refusal(status: u16, code: &'static str, words: String) -> Answer {
+    SnsError::outside(status, code, words).answer()
+}
+
 type Operation = fn(&mut Work<'_>, &Form) -> Outcome<Xml>;
 
 fn operation(action: &str) -> Option<Operation> {

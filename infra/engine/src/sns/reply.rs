@@ -101,6 +101,11 @@ impl SnsError {
         }
     }
 
+    /// A refusal that is none of SNS's own, but of what stands before all services.
+    pub(super) fn outside(status: u16, code: &'static str, message: String) -> SnsError {
+        SnsError::new(status, code, message)
+    }
+
     pub(super) fn invalid(message: impl Into<String>) -> SnsError {
         SnsError::new(400, "InvalidParameter", message)
     }
@@ -124,6 +129,18 @@ impl SnsError {
 
     pub(super) fn no_topic() -> SnsError {
         SnsError::new(404, "NotFound", "Topic does not exist")
+    }
+
+    /// A resource of another account, which no policy lets this one use: policies are not read.
+    pub(super) fn not_authorized(account: &str, arn: &str) -> SnsError {
+        SnsError::new(
+            403,
+            "AuthorizationError",
+            format!(
+                "User: arn:aws:iam::{account}:user/callboard is not authorized to perform this \
+                 operation on resource: {arn}"
+            ),
+        )
     }
 
     pub(super) fn no_subscription() -> SnsError {

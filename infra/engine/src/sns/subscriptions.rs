@@ -187,6 +187,29 @@ fn check(topic: &Topic, subscription: &Subscription) -> Outcome<()> {
     Ok(())
 }
 
+/// Queues of another region or account would never be delivered to: a publish is one transaction
+/// in the stores of its own. AWS delivers across both, the latter once it is confirmed.
+fn check_place(work: &Work<'_>, subscription: &Subscription) -> Outcome<()> {
+    let queue = (subscription.protocol == "sqs").then_some(subscription.endpoint.as_str());
+    let dead_letters = subscription.dead_letter_arn.as_deref();
+    for (what, arn) in [("Endpoint", queue), ("RedrivePolicy", dead_letters)] {
+        let Some(arn) = arn.filter(|arn| work.names.queue_in(arn).is_none()) else {
+            continue;
+        };
+        tracing::warn!(
+            arn,
+            region = work.names.region,
+            account = work.names.account,
+            "a topic delivers to queues of its own region and account only"
+        );
+        return Err(SnsError::invalid(format!(
+            "Invalid parameter: {what} Reason: the engine delivers within one region and account, \
+             and {arn} is in another"
+        )));
+    }
+    Ok(())
+}
+
 pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let topic_arn = form.required("TopicArn")?.to_owned();
     let topic = topics::find(work, &topic_arn)?;
@@ -236,6 +259,7 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
                     },
                 )?;
             check(&topic, &subscription)?;
+            check_place(work, &subscription)?;
             keep(work, subscription)?;
             arn
         }

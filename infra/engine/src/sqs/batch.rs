@@ -69,7 +69,7 @@ struct Failed {
 }
 
 pub(super) fn send(work: &mut Work<'_>, batch: Batch<Outgoing>) -> Outcome<Results<Sent>> {
-    let queue = find(work.queues, &batch.queue_url)?;
+    let queue = find(work, &batch.queue_url)?;
     batch.check()?;
     if queue.settings.fifo {
         check_fifo(&queue, &batch)?;
@@ -82,7 +82,7 @@ pub(super) fn send(work: &mut Work<'_>, batch: Batch<Outgoing>) -> Outcome<Resul
 }
 
 pub(super) fn delete(work: &mut Work<'_>, batch: Batch<Deleted>) -> Outcome<Results<Nothing>> {
-    let queue = find(work.queues, &batch.queue_url)?;
+    let queue = find(work, &batch.queue_url)?;
     batch.check()?;
     batch.run(work, &queue, |work, queue, entry| {
         settle::delete_one(work, queue, &entry.receipt_handle)
@@ -90,7 +90,7 @@ pub(super) fn delete(work: &mut Work<'_>, batch: Batch<Deleted>) -> Outcome<Resu
 }
 
 pub(super) fn change(work: &mut Work<'_>, batch: Batch<Changed>) -> Outcome<Results<Nothing>> {
-    let queue = find(work.queues, &batch.queue_url)?;
+    let queue = find(work, &batch.queue_url)?;
     batch.check()?;
     batch.run(work, &queue, |work, queue, entry| {
         let seconds = entry

@@ -31,7 +31,7 @@ pub(super) struct ShownAttributes {
 }
 
 pub(super) fn attributes(work: &mut Work<'_>, request: GetAttributes) -> Outcome<ShownAttributes> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     let wanted = request.attribute_names;
     let all = wanted.iter().any(|name| name == "All");
     for name in wanted.iter().filter(|name| *name != "All") {
@@ -70,7 +70,7 @@ pub(super) struct SetAttributes {
 }
 
 pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     check_settable(&request.attributes)?;
     check_given(&request.attributes)?;
     let kind = request.attributes.get("FifoQueue");
@@ -106,7 +106,7 @@ pub(super) struct Tag {
 }
 
 pub(super) fn tag(work: &mut Work<'_>, request: Tag) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     if request.tags.is_empty() {
         return Err(SqsError::missing("Tags"));
     }
@@ -159,7 +159,7 @@ pub(super) struct Untag {
 }
 
 pub(super) fn untag(work: &mut Work<'_>, request: Untag) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     if request.tag_keys.iter().any(String::is_empty) || request.tag_keys.is_empty() {
         return Err(SqsError::invalid(
             "Tag keys must be between 1 and 128 characters in length.",
@@ -179,7 +179,7 @@ pub(super) struct Tags {
 }
 
 pub(super) fn tags(work: &mut Work<'_>, request: Named) -> Outcome<Tags> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     Ok(Tags {
         tags: queue.tags.clone(),
     })

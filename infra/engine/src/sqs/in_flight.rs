@@ -26,7 +26,8 @@ pub(super) fn room(work: &mut Work<'_>, queue: &Queue, wanted: usize) -> Outcome
 mod tests {
     use super::*;
     use crate::Clock;
-    use crate::messages::Messages;
+    use crate::messages::{Messages, PublicUrl};
+    use crate::scope::Scope;
     use crate::sqs::outcome;
     use rusqlite::params;
 
@@ -38,7 +39,12 @@ mod tests {
 
     /// A queue with so many messages that one more lease is all it may have.
     async fn nearly_full(name: &str, attributes: &str) -> Messages {
-        let messages = Messages::open(None, Clock::real(), "r", "a", "http://x").expect("opened");
+        let scope = Scope {
+            account: "a".to_owned(),
+            region: "r".to_owned(),
+        };
+        let urls = PublicUrl::new("http://x", "r");
+        let messages = Messages::open(None, Clock::real(), &scope, urls).expect("opened");
         let body = format!(r#"{{"QueueName":"{name}","Attributes":{attributes}}}"#);
         call(&messages, "CreateQueue", &body).await.expect("made");
         messages

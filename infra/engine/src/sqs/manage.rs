@@ -102,7 +102,7 @@ fn check_name(name: &str, fifo: bool) -> Outcome<()> {
 }
 
 pub(super) fn delete(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     work.clear(queue.id)?;
     for sql in [
         "DELETE FROM attempts WHERE queue = ?1",
@@ -119,7 +119,7 @@ pub(super) fn delete(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
 }
 
 pub(super) fn purge(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     if queue
         .purged_at
         .is_some_and(|at| work.now < at + PURGE_EVERY_MS)
@@ -232,7 +232,7 @@ pub(super) struct Sources {
 }
 
 pub(super) fn dead_letter_sources(work: &mut Work<'_>, request: ListSources) -> Outcome<Sources> {
-    let target = find(work.queues, &request.queue_url)?;
+    let target = find(work, &request.queue_url)?;
     let arn = work.names.queue_arn(&target.name);
     let sources = work.queues.sorted().filter(|queue| {
         let redrive = queue.settings.redrive.as_ref();

@@ -194,7 +194,8 @@ fn success(action: &str, json: &str) -> Outcome<String> {
     ))
 }
 
-fn refusal(action: &str, error: &SqsError) -> Answer {
+/// A refusal of a call.
+pub(crate) fn refusal(action: &str, error: &SqsError) -> Answer {
     tracing::debug!(action, code = error.code, "SQS refused a call");
     let fault = if error.senders_fault() {
         "Sender"

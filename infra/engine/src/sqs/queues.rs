@@ -4,6 +4,7 @@ use super::Outcome;
 use super::refusal::SqsError;
 use super::settings::{SETTABLE, Settings};
 use crate::messages::{StorageError, Work};
+use crate::scope::{is_account, is_region};
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -147,13 +148,60 @@ pub(super) struct Named {
 }
 
 /// The queue that a URL names: by its last segment, whatever its host, since the same engine is
-/// reached by several.
-pub(super) fn find(queues: &Queues, url: &str) -> Outcome<Arc<Queue>> {
-    let name = url.rsplit('/').next().unwrap_or_default();
-    queues
-        .named(name)
+/// reached by several. An account or a region that it names must be those of the call.
+pub(super) fn find(work: &Work<'_>, url: &str) -> Outcome<Arc<Queue>> {
+    let address = Address::read(url);
+    if address
+        .region
+        .is_some_and(|region| region != work.names.region)
+    {
+        return Err(SqsError::invalid_address(url));
+    }
+    if address
+        .account
+        .is_some_and(|account| account != work.names.account)
+    {
+        return Err(SqsError::access_denied(&work.names.region));
+    }
+    work.queues
+        .named(address.queue)
         .cloned()
         .ok_or_else(SqsError::no_such_queue)
+}
+
+/// What a queue URL says.
+#[derive(Debug, PartialEq, Eq)]
+struct Address<'a> {
+    region: Option<&'a str>,
+    account: Option<&'a str>,
+    queue: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// Reads `HOST/ACCOUNT/QUEUE` and `HOST/queue/REGION/ACCOUNT/QUEUE`. Of hosts, AWS's
+    /// `sqs.REGION.…` and `REGION.queue.…` name a region.
+    fn read(url: &'a str) -> Address<'a> {
+        let mut segments = url.rsplit('/');
+        let queue = segments.next().unwrap_or_default();
+        let account = segments.next().filter(|text| is_account(text));
+        let region = segments.next().filter(|text| is_region(text));
+        let named = account.is_some() && segments.next() == Some("queue");
+        Address {
+            region: region.filter(|_| named).or_else(|| region_of_host(url)),
+            account,
+            queue,
+        }
+    }
+}
+
+fn region_of_host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let mut labels = rest.split(['/', ':']).next()?.split('.');
+    let region = match (labels.next()?, labels.next()?) {
+        ("sqs", region) | (region, "queue") => region,
+        _ => return None,
+    };
+    is_region(region).then_some(region)
 }
 
 /// Writes a queue down, and keeps it in memory.
@@ -223,4 +271,40 @@ pub(super) fn check_dead_letter_queue(
         return refused("Dead-letter queue does not allow this source queue.");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_url_names_what_it_names() {
+        let own = (None, Some("000000000000"));
+        let west = (Some("eu-west-1"), Some("000000000000"));
+        for (url, (region, account)) in [
+            ("http://127.0.0.1:4566/000000000000/letters", own),
+            ("/000000000000/letters", own),
+            ("letters", (None, None)),
+            ("http://localhost/queue/letters", (None, None)),
+            ("http://h:1/queue/eu-west-1/000000000000/letters", west),
+            ("/queue/eu-west-1/000000000000/letters", west),
+            (
+                "https://sqs.eu-west-1.amazonaws.com/000000000000/letters",
+                west,
+            ),
+            (
+                "http://eu-west-1.queue.localhost:4566/000000000000/letters",
+                west,
+            ),
+            ("http://sqs.example.com/000000000000/letters", own),
+        ] {
+            let queue = "letters";
+            let expected = Address {
+                region,
+                account,
+                queue,
+            };
+            assert_eq!(Address::read(url), expected, "{url}");
+        }
+    }
 }

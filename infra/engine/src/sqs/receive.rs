@@ -177,7 +177,7 @@ fn is_attribute(name: &str) -> bool {
 }
 
 fn look(work: &mut Work<'_>, request: &Receive) -> Outcome<Look> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     let limit = usize::try_from(request.max_number_of_messages.unwrap_or(1)).unwrap_or(1);
     let visibility_ms = request
         .visibility_timeout

@@ -25,12 +25,49 @@ impl SqsError {
         }
     }
 
+    /// A refusal that is none of SQS's own, but of what stands before all services.
+    pub(crate) fn outside(
+        name: &'static str,
+        code: &'static str,
+        status: u16,
+        message: String,
+    ) -> SqsError {
+        SqsError {
+            status,
+            ..SqsError::new(name, code, message)
+        }
+    }
+
     pub(super) fn no_such_queue() -> SqsError {
         SqsError::new(
             "com.amazonaws.sqs#QueueDoesNotExist",
             "AWS.SimpleQueueService.NonExistentQueue",
             "The specified queue does not exist.",
         )
+    }
+
+    /// A queue URL of another region.
+    pub(super) fn invalid_address(url: &str) -> SqsError {
+        SqsError {
+            status: 404,
+            ..SqsError::new(
+                "com.amazonaws.sqs#InvalidAddress",
+                "InvalidAddress",
+                format!("The address {url} is not valid for this endpoint."),
+            )
+        }
+    }
+
+    /// A queue URL of another account, which no policy lets this one use: policies are not read.
+    pub(super) fn access_denied(region: &str) -> SqsError {
+        SqsError {
+            status: 403,
+            ..SqsError::new(
+                "com.amazon.coral.service#AccessDeniedException",
+                "AccessDenied",
+                format!("Access to the resource https://sqs.{region}.amazonaws.com/ is denied."),
+            )
+        }
     }
 
     pub(super) fn queue_exists(attribute: &str) -> SqsError {
@@ -266,7 +303,7 @@ impl SqsError {
         self.status < 500
     }
 
-    pub(super) fn answer(self, operation: &str) -> Answer {
+    pub(crate) fn answer(self, operation: &str) -> Answer {
         tracing::debug!(operation, code = self.code, "SQS refused a call");
         let fault = if self.senders_fault() {
             "Sender"

@@ -84,7 +84,7 @@ pub(super) struct Send {
 }
 
 pub(super) fn one(work: &mut Work<'_>, request: Send) -> Outcome<Sent> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     send(work, &queue, request.message)
 }
 

@@ -68,7 +68,7 @@ pub(super) struct Delete {
 }
 
 pub(super) fn delete(work: &mut Work<'_>, request: Delete) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     delete_one(work, &queue, &request.receipt_handle)
 }
 
@@ -106,7 +106,7 @@ pub(super) struct Change {
 }
 
 pub(super) fn change(work: &mut Work<'_>, request: Change) -> Outcome<Nothing> {
-    let queue = find(work.queues, &request.queue_url)?;
+    let queue = find(work, &request.queue_url)?;
     change_one(
         work,
         &queue,

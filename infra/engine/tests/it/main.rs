@@ -14,4 +14,5 @@ mod sns;
 mod sqs;
 mod streams;
 mod support;
+mod tenants;
 mod topics;

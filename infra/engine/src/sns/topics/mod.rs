@@ -116,6 +116,9 @@ fn check_arn(names: &Names, arn: &str) -> Outcome<()> {
     if parts[0] != "arn" || parts[2] != "sns" || parts[3] != names.region {
         return Err(SnsError::invalid("Invalid parameter: TopicArn"));
     }
+    if parts[4] != names.account {
+        return Err(SnsError::not_authorized(&names.account, arn));
+    }
     Ok(())
 }
 

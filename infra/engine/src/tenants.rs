@@ -1,0 +1,306 @@
+//! The accounts and regions of an engine: each has stores of its own, opened when it is first
+//! called.
+
+use crate::config::EngineError;
+use crate::dynamo::Dynamo;
+use crate::messages::{Messages, PublicUrl};
+use crate::scope::{Scope, Unscoped};
+use crate::sqs::{self, SqsError};
+use crate::state::Place;
+use crate::wire::{Answer, Call, Destination};
+use crate::{Clock, sns};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use tokio::runtime::Handle;
+
+/// How many may be open beside the engine's own: in files, each holds six of the 1,024 that a
+/// process usually may have open; in memory, each takes some hundred kilobytes, and tests may want
+/// one per test.
+const KEPT_MAX: usize = 100;
+const EPHEMERAL_MAX: usize = 1_000;
+
+/// One account in one region.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    scope: Scope,
+    dynamo: Dynamo,
+    messages: Messages,
+}
+
+/// All that are open.
+#[derive(Debug)]
+pub(crate) struct Tenants {
+    own: Arc<Tenant>,
+    others: RwLock<BTreeMap<Scope, Arc<Tenant>>>,
+    clock: Clock,
+    public_url: PublicUrl,
+    /// Where the engine was opened: a caller's own runtime may end before the engine does.
+    runtime: Handle,
+    /// Declared last: the directory is given back after the databases are closed.
+    place: Place,
+}
+
+/// Why a call came to no tenant.
+#[derive(Debug)]
+enum Refused {
+    Unscoped(Unscoped),
+    TooMany(usize),
+    Failed(EngineError),
+}
+
+impl Tenant {
+    fn open(
+        place: &Place,
+        scope: &Scope,
+        clock: &Clock,
+        public_url: &PublicUrl,
+    ) -> Result<Arc<Tenant>, EngineError> {
+        let file = |name| place.file(scope, name);
+        Ok(Arc::new(Tenant {
+            scope: scope.clone(),
+            dynamo: Dynamo::open(file("dynamodb.sqlite")?, clock.clone(), scope)?,
+            messages: Messages::open(
+                file("messages.sqlite")?,
+                clock.clone(),
+                scope,
+                public_url.clone(),
+            )?,
+        }))
+    }
+
+    async fn answer(&self, destination: Destination, call: &Call) -> Answer {
+        match destination {
+            Destination::Dynamo(operation) => self.dynamo.answer(&operation, call).await,
+            Destination::Sqs(operation) => {
+                sqs::answer(&self.messages, &operation, &call.body).await
+            }
+            Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
+                sqs::query::answer(&self.messages, fields, &call.path).await
+            }
+            Destination::Form(fields) => {
+                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id"))
+            }
+            Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
+            Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
+            Destination::Health | Destination::Nowhere => {
+                tracing::warn!(method = %call.method, path = %call.path,
+                    "a request named no service: neither X-Amz-Target nor Action");
+                Answer::xml(404, "<UnknownOperationException/>\n".to_owned())
+            }
+        }
+    }
+
+    /// Clears away what time has ended.
+    pub(crate) async fn upkeep(&self) {
+        self.dynamo.upkeep().await;
+        self.messages.upkeep();
+    }
+}
+
+impl Tenants {
+    /// Opens the engine's own, and none beside.
+    pub(crate) fn open(
+        place: Place,
+        own: &Scope,
+        clock: Clock,
+        public_url: &str,
+    ) -> Result<Tenants, EngineError> {
+        let public_url = PublicUrl::new(public_url, &own.region);
+        let tenants = Tenants {
+            own: Tenant::open(&place, own, &clock, &public_url)?,
+            others: RwLock::default(),
+            clock,
+            public_url,
+            runtime: Handle::current(),
+            place,
+        };
+        tenants.start(&tenants.own);
+        Ok(tenants)
+    }
+
+    pub(crate) fn own_region(&self) -> &str {
+        &self.own.scope.region
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn set_public_url(&self, url: &str) {
+        self.public_url.set(url);
+    }
+
+    /// All that are open, the engine's own first.
+    pub(crate) fn all(&self) -> Vec<Arc<Tenant>> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let own = std::iter::once(&self.own);
+        own.chain(others.values()).cloned().collect()
+    }
+
+    /// Answers a call with the stores of the account and region that it is for.
+    pub(crate) async fn answer(&self, call: &Call) -> Answer {
+        let destination = call.destination();
+        if destination == Destination::Health {
+            return self.health();
+        }
+        match self.of(call) {
+            Ok(tenant) => tenant.answer(destination, call).await,
+            Err(refused) => refused.answer(&destination),
+        }
+    }
+
+    fn of(&self, call: &Call) -> Result<Arc<Tenant>, Refused> {
+        let scope = Scope::of(call, &self.own.scope).map_err(Refused::Unscoped)?;
+        if *scope == self.own.scope {
+            return Ok(self.own.clone());
+        }
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = others.get(&*scope) {
+            return Ok(tenant.clone());
+        }
+        drop(others);
+        self.first_call(scope.into_owned())
+    }
+
+    /// Opens what nobody has called before, or a call at the same time just now.
+    fn first_call(&self, scope: Scope) -> Result<Arc<Tenant>, Refused> {
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = others.get(&scope) {
+            return Ok(tenant.clone());
+        }
+        let limit = if self.place.is_kept() {
+            KEPT_MAX
+        } else {
+            EPHEMERAL_MAX
+        };
+        if others.len() >= limit {
+            return Err(Refused::TooMany(limit));
+        }
+        let tenant = Tenant::open(&self.place, &scope, &self.clock, &self.public_url)
+            .map_err(Refused::Failed)?;
+        self.start(&tenant);
+        let own = &self.own.scope;
+        let is_new =
+            scope.region != own.region && others.keys().all(|other| other.region != scope.region);
+        if is_new {
+            tracing::warn!(
+                region = scope.region,
+                engines_own = own.region,
+                "a client uses another region than the engine's own, and sees nothing of what is \
+                 there (AWS_REGION, AWS_DEFAULT_REGION)"
+            );
+        }
+        tracing::info!(account = scope.account, region = scope.region, "opened");
+        others.insert(scope, tenant.clone());
+        Ok(tenant)
+    }
+
+    /// Starts what a tenant does by itself, but the upkeep, which is one for all.
+    fn start(&self, tenant: &Arc<Tenant>) {
+        let told = tenant.messages.moving();
+        self.runtime.spawn(moves(Arc::downgrade(tenant), told));
+    }
+
+    fn health(&self) -> Answer {
+        let open: Vec<_> = self
+            .all()
+            .iter()
+            .map(|tenant| json!({ "account": tenant.scope.account, "region": tenant.scope.region }))
+            .collect();
+        let health = json!({ "status": "ok", "open": open });
+        Answer::plain_json(200, health.to_string())
+    }
+}
+
+/// Moves dead letters whenever a task says so, those of tasks from before the start too.
+async fn moves(tenant: Weak<Tenant>, told: Arc<tokio::sync::Notify>) {
+    loop {
+        let next = match tenant.upgrade() {
+            Some(tenant) => sqs::advance_moves(&tenant.messages),
+            None => return,
+        };
+        match next {
+            Some(wait) => tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = told.notified() => {}
+            },
+            None => told.notified().await,
+        }
+    }
+}
+
+impl Refused {
+    fn terms(self) -> Terms {
+        match self {
+            Refused::Unscoped(Unscoped::Incomplete(words)) => Terms {
+                name: "com.amazon.coral.service#IncompleteSignatureException",
+                code: "IncompleteSignature",
+                status: 400,
+                words,
+            },
+            Refused::Unscoped(Unscoped::Invalid(words)) => Terms {
+                name: "com.amazon.coral.service#InvalidSignatureException",
+                code: "SignatureDoesNotMatch",
+                status: 403,
+                words,
+            },
+            Refused::TooMany(limit) => Terms {
+                name: "com.amazon.coral.service#LimitExceededException",
+                code: "LimitExceeded",
+                status: 400,
+                words: format!(
+                    "The engine has {limit} other accounts and regions open, and opens no more."
+                ),
+            },
+            Refused::Failed(error) => {
+                tracing::error!(%error, "an account and region could not be opened");
+                Terms {
+                    name: "com.amazon.coral.service#InternalFailure",
+                    code: "InternalFailure",
+                    status: 500,
+                    words: "The request processing has failed because of an unknown error."
+                        .to_owned(),
+                }
+            }
+        }
+    }
+
+    /// The refusal as the service that was meant gives it.
+    fn answer(self, destination: &Destination) -> Answer {
+        let Terms {
+            name,
+            code,
+            status,
+            words,
+        } = self.terms();
+        tracing::warn!(
+            code,
+            "a request came to no account and region of the engine"
+        );
+        let for_sqs = || SqsError::outside(name, code, status, words.clone());
+        match destination {
+            Destination::Dynamo(_) => {
+                // DynamoDB answers whatever is a client's fault with 400.
+                let status = if status < 500 { 400 } else { status };
+                let body = json!({ "__type": name, "message": words });
+                Answer::json(status, body.to_string())
+            }
+            Destination::Sqs(operation) => for_sqs().answer(operation),
+            Destination::Form(fields) if sqs::query::is_for_sqs(fields) => {
+                sqs::query::refusal("", &for_sqs())
+            }
+            _ => sns::refusal(status, code, words),
+        }
+    }
+}
+
+/// A refusal in the terms of all services.
+struct Terms {
+    /// Of the JSON protocols.
+    name: &'static str,
+    /// Of the Query protocol.
+    code: &'static str,
+    status: u16,
+    words: String,
+}
