@@ -8,7 +8,7 @@ use crate::scope::{Scope, Unscoped};
 use crate::sqs::{self, SqsError};
 use crate::state::Place;
 use crate::wire::{Answer, Call, Destination};
-use crate::{Clock, sns};
+use crate::{Clock, dynamo, sns};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -83,10 +83,11 @@ impl Tenant {
             }
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
+            Destination::Unnamed => dynamo::unnamed(call),
             Destination::Health | Destination::Nowhere => {
                 tracing::warn!(method = %call.method, path = %call.path,
                     "a request named no service: neither X-Amz-Target nor Action");
-                Answer::xml(404, "<UnknownOperationException/>\n".to_owned())
+                dynamo::not_found()
             }
         }
     }

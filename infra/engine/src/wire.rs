@@ -31,6 +31,8 @@ pub(crate) enum Destination {
     Texts {
         forget: bool,
     },
+    /// JSON without the name of an operation, or with one of no service here.
+    Unnamed,
     Nowhere,
 }
 
@@ -50,6 +52,11 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    fn is_json(&self) -> bool {
+        self.header("content-type")
+            .is_some_and(|given| given.contains("json"))
+    }
+
     pub(crate) fn destination(&self) -> Destination {
         if self.method == Method::GET && self.path == "/_callboard/health" {
             return Destination::Health;
@@ -67,7 +74,7 @@ impl Call {
                     Destination::Dynamo(operation.to_owned())
                 }
                 Some(("AmazonSQS", operation)) => Destination::Sqs(operation.to_owned()),
-                _ => Destination::Nowhere,
+                _ => Destination::Unnamed,
             };
         }
         // AWS reads a form in the query too, whatever the method.
@@ -79,6 +86,9 @@ impl Call {
             .collect();
         if fields.iter().any(|(name, _)| name == "Action") {
             return Destination::Form(fields);
+        }
+        if self.method == Method::POST && self.path == "/" && self.is_json() {
+            return Destination::Unnamed;
         }
         Destination::Nowhere
     }

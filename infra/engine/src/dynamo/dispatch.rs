@@ -1,6 +1,6 @@
 //! From an operation's name to the crate's action.
 
-use super::refusal::Outcome;
+use super::refusal::{Outcome, Refusal};
 use super::{Dynamo, refusal};
 use dynoxide::storage::Storage;
 use dynoxide::{DynoxideError, Result, actions};
@@ -38,6 +38,41 @@ pub(super) fn encode<A: Serialize>(answer: &A) -> Outcome<String> {
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?)
 }
 
+/// Refuses members out of their bounds, without running the operation.
+pub(super) fn members(operation: &str, body: &str) -> Outcome<()> {
+    // Two look at their members when they run: so they do, where there is no table.
+    let nowhere = |run: &dyn Fn(&Storage) -> Outcome<String>| {
+        let refusal = run(&Storage::memory()?).err();
+        refusal.filter(Refusal::is_of_members).map_or(Ok(()), Err)
+    };
+    match operation {
+        "BatchWriteItem" => nowhere(&|s| act(s, body, actions::batch_write_item::execute)),
+        "TransactWriteItems" => nowhere(&|s| act(s, body, actions::transact_write_items::execute)),
+        _ => decoded(operation, body).map_err(Refusal::from),
+    }
+}
+
+/// Refuses what the crate refuses while it decodes.
+fn decoded(operation: &str, body: &str) -> Result<()> {
+    use actions::{
+        batch_get_item, delete_item, get_item, put_item, query, scan, transact_get_items,
+        update_item,
+    };
+    match operation {
+        "PutItem" => refusal::decode::<put_item::PutItemRequest>(body).map(drop),
+        "UpdateItem" => refusal::decode::<update_item::UpdateItemRequest>(body).map(drop),
+        "DeleteItem" => refusal::decode::<delete_item::DeleteItemRequest>(body).map(drop),
+        "GetItem" => refusal::decode::<get_item::GetItemRequest>(body).map(drop),
+        "Query" => refusal::decode::<query::QueryRequest>(body).map(drop),
+        "Scan" => refusal::decode::<scan::ScanRequest>(body).map(drop),
+        "BatchGetItem" => refusal::decode::<batch_get_item::BatchGetItemRequest>(body).map(drop),
+        "TransactGetItems" => {
+            refusal::decode::<transact_get_items::TransactGetItemsRequest>(body).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Dynamo {
     /// Runs `operation`, or gives `None` if there is none of that name.
     pub(super) fn dispatch(&self, operation: &str, body: &str) -> Option<Outcome<String>> {
@@ -65,6 +100,13 @@ impl Dynamo {
         outcome
     }
 
+    fn search(&self, body: &str) -> Outcome<String> {
+        let request = refusal::decode_search(body)?;
+        let storage = self.storage();
+        let search = actions::search_vectors::execute(&*storage, request, &self.vectors);
+        encode(&run(search)?)
+    }
+
     fn dispatch_item(&self, operation: &str, body: &str) -> Option<Outcome<String>> {
         Some(match operation {
             "PutItem" => self.write(|s| act(s, body, actions::put_item::execute)),
@@ -80,9 +122,7 @@ impl Dynamo {
             "TransactGetItems" => act(&self.storage(), body, actions::transact_get_items::execute),
             "Query" => act(&self.storage(), body, actions::query::execute),
             "Scan" => act(&self.storage(), body, actions::scan::execute),
-            "SearchVectors" => act(&self.storage(), body, |s, q| {
-                actions::search_vectors::execute(s, q, &self.vectors)
-            }),
+            "SearchVectors" => self.search(body),
             _ => return None,
         })
     }

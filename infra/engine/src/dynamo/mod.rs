@@ -8,24 +8,32 @@
 
 mod arns;
 mod dispatch;
+mod front;
 mod refusal;
 mod streams;
 mod tokens;
 mod upkeep;
+mod validate;
 
 use crate::Clock;
 use crate::config::EngineError;
 use crate::scope::Scope;
-use crate::wire::{Answer, Call, unknown_json_operation};
+use crate::wire::{Answer, Call, JSON};
 use arns::Arns;
 use dynoxide::DynoxideError;
 use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
 use dynoxide::storage::Storage;
+use refusal::{Outcome, Refusal};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokens::Tokens;
 use tokio::sync::Notify;
+use validate::Reading;
+use validate::deep::{self, Way};
+
+pub(crate) use front::{not_found, unnamed};
 
 /// Makes the crate's `MAX(CAST(sequence_number …))` and its reads of a shard cost the same however
 /// long the stream is.
@@ -108,30 +116,73 @@ impl Dynamo {
     }
 
     pub(crate) async fn answer(&self, operation: &str, call: &Call) -> Answer {
+        let Some(media_type) = front::media_type(call) else {
+            return front::dressed(front::not_found(), JSON);
+        };
+        front::dressed(self.judged(operation, call).await, media_type)
+    }
+
+    async fn judged(&self, operation: &str, call: &Call) -> Answer {
+        if !validate::known(operation) {
+            tracing::warn!(
+                operation,
+                "an operation of DynamoDB that the engine does not have was called"
+            );
+            return front::unknown_operation(call);
+        }
+        if let Some(refusal) = front::unsigned(call) {
+            return front::unreadable(call).unwrap_or(refusal);
+        }
         let Ok(body) = std::str::from_utf8(&call.body) else {
             return refusal::unreadable();
         };
-        let body = match self.arns.inward(body) {
-            Ok(body) => body,
-            Err(foreign) => return refusal::foreign(operation, foreign),
-        };
-        let outcome = match operation {
-            "GetRecords" => self.get_records(&body, streams::wait(call)).await,
-            _ => match self.dispatch(operation, &body) {
-                Some(outcome) => outcome,
-                None => return unknown_json_operation("DynamoDB", operation),
-            },
+        let (outcome, older) = match validate::read(operation, body) {
+            Ok(reading) => (
+                self.outcome(operation, body, call, &reading).await,
+                reading.older,
+            ),
+            Err(refusal) => (Err(refusal.into()), false),
         };
         match outcome {
             Ok(json) => Answer::json(200, self.arns.outward(operation, json)),
             Err(error) => {
-                let answer = refusal::answer(operation, error);
+                let answer = refusal::answer(operation, body, older, error);
                 Answer {
                     body: self.arns.outward(operation, answer.body),
                     ..answer
                 }
             }
         }
+    }
+
+    async fn outcome(
+        &self,
+        operation: &str,
+        body: &str,
+        call: &Call,
+        reading: &Reading<'_>,
+    ) -> Outcome<String> {
+        let mut body = Cow::Borrowed(body);
+        if reading.beyond_serde {
+            match deep::way(operation, &body, reading) {
+                Way::Unreadable => {
+                    return Err(DynoxideError::SerializationException(String::new()).into());
+                }
+                Way::Run(shallow) => body = Cow::Owned(shallow),
+                Way::Refuse { body, words } => {
+                    dispatch::members(operation, &body)?;
+                    return Err(DynoxideError::ValidationException(words).into());
+                }
+            }
+        }
+        let body = self.arns.inward(&body).map_err(Refusal::Foreign)?;
+        if operation == "GetRecords" {
+            return self.get_records(&body, streams::wait(call)).await;
+        }
+        self.dispatch(operation, &body).unwrap_or_else(|| {
+            let words = format!("{operation} has a shape and nothing that runs it");
+            Err(DynoxideError::InternalServerError(words).into())
+        })
     }
 
     /// Wakes who waits for records, if the operation just run left any.

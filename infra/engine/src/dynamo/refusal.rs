@@ -5,9 +5,9 @@
 
 use super::arns::Foreign;
 use crate::wire::Answer;
-use dynoxide::{DynoxideError, Result};
+use dynoxide::{AttributeValue, DynoxideError, Result};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const TRIMMED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException","message":"The operation attempted to read past the oldest stream record in a shard."}"#;
 
@@ -21,6 +21,21 @@ pub(super) enum Refusal {
     Crate(DynoxideError),
     /// A sequence number from before the retention of its stream, which the crate has no word for.
     Trimmed,
+    /// An ARN of another account or region.
+    Foreign(Foreign),
+}
+
+impl Refusal {
+    /// Whether members of the request are outside the bounds of the model.
+    pub(super) fn is_of_members(&self) -> bool {
+        matches!(
+            self,
+            Refusal::Crate(
+                DynoxideError::ValidationException(words)
+                    | DynoxideError::EnvelopedValidation(words)
+            ) if words.contains("failed to satisfy constraint")
+        )
+    }
 }
 
 impl From<DynoxideError> for Refusal {
@@ -44,7 +59,7 @@ pub(super) fn unreadable() -> Answer {
 }
 
 /// The answer to the ARN of another account or region.
-pub(super) fn foreign(operation: &str, foreign: Foreign) -> Answer {
+fn foreign(operation: &str, foreign: Foreign) -> Answer {
     let (name, words) = match foreign {
         Foreign::Account { caller, arn } => (
             "com.amazon.coral.service#AccessDeniedException",
@@ -65,39 +80,47 @@ pub(super) fn foreign(operation: &str, foreign: Foreign) -> Answer {
 
 /// Reads a request's body.
 pub(super) fn decode<T: DeserializeOwned>(body: &str) -> Result<T> {
-    serde_json::from_str(body).map_err(|error| classify(&error))
+    serde_json::from_str(body).map_err(|error| classify(&error, body))
 }
 
-fn classify(error: &serde_json::Error) -> DynoxideError {
-    use DynoxideError::{EnvelopedValidation, SerializationException, ValidationException};
+/// Reads the body of `SearchVectors`, whose endpoint refuses in serde's own words.
+pub(super) fn decode_search<T: DeserializeOwned>(body: &str) -> Result<T> {
+    serde_json::from_str(body).map_err(|error| {
+        let whole = error.to_string();
+        if error.is_syntax() || error.is_eof() {
+            return DynoxideError::SerializationException(String::new());
+        }
+        marked(&whole).unwrap_or_else(|| {
+            let missing = ["missing field", "unknown variant", "invalid type: null"];
+            if missing.iter().any(|sign| whole.contains(sign)) {
+                DynoxideError::ValidationException(whole)
+            } else {
+                DynoxideError::SerializationException(whole)
+            }
+        })
+    })
+}
+
+fn classify(error: &serde_json::Error, body: &str) -> DynoxideError {
+    use DynoxideError::{SerializationException, ValidationException};
     if error.is_syntax() || error.is_eof() {
         return SerializationException(String::new());
     }
     let whole = error.to_string();
-    if let Some(rest) = whole.strip_prefix("SERIALIZATION_AS_READ:") {
-        return SerializationException(rest.to_owned());
-    }
-    if let Some(rest) = whole.strip_prefix("VALIDATION_AS_READ:") {
-        return ValidationException(rest.to_owned());
+    if let Some(refusal) = marked(&whole) {
+        return refusal;
     }
     let message = without_position(&whole);
-    if let Some(rest) = message.strip_prefix("SERIALIZATION:") {
-        return SerializationException(rest.to_owned());
-    }
-    if let Some(rest) = message.strip_prefix("VALIDATION_REQUEST:") {
-        return EnvelopedValidation(rest.to_owned());
-    }
-    if let Some(rest) = message.strip_prefix("VALIDATION:") {
-        return ValidationException(rest.to_owned());
-    }
     if message.contains("empty AttributeValue") {
         return ValidationException(
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
                 .to_owned(),
         );
     }
+    if let Some(missing) = message.strip_prefix("missing field `") {
+        return ValidationException(null_member(missing.trim_end_matches('`'), body));
+    }
     if [
-        "missing field",
         "unknown variant",
         "invalid type: null",
         "Supplied AttributeValue",
@@ -110,21 +133,89 @@ fn classify(error: &serde_json::Error) -> DynoxideError {
     SerializationException(message.to_owned())
 }
 
+/// A refusal that the crate has worded, and marked with its kind.
+fn marked(whole: &str) -> Option<DynoxideError> {
+    use DynoxideError::{EnvelopedValidation, SerializationException, ValidationException};
+    if let Some(rest) = whole.strip_prefix("SERIALIZATION_AS_READ:") {
+        return Some(SerializationException(rest.to_owned()));
+    }
+    if let Some(rest) = whole.strip_prefix("VALIDATION_AS_READ:") {
+        return Some(ValidationException(rest.to_owned()));
+    }
+    let message = without_position(whole);
+    if let Some(rest) = message.strip_prefix("SERIALIZATION:") {
+        return Some(SerializationException(rest.to_owned()));
+    }
+    if let Some(rest) = message.strip_prefix("VALIDATION_REQUEST:") {
+        return Some(EnvelopedValidation(rest.to_owned()));
+    }
+    let rest = message.strip_prefix("VALIDATION:")?;
+    Some(ValidationException(rest.to_owned()))
+}
+
+/// AWS's words for a member that must be there.
+fn null_member(name: &str, body: &str) -> String {
+    let path = path_of(name, body).unwrap_or_else(|| lower_first(name));
+    format!(
+        "1 validation error detected: Value null at '{path}' failed to satisfy constraint: \
+         Member must not be null"
+    )
+}
+
+/// Where in a `BatchWriteItem` an item or a key is missing.
+fn path_of(name: &str, body: &str) -> Option<String> {
+    let request = match name {
+        "Item" => "PutRequest",
+        "Key" => "DeleteRequest",
+        _ => return None,
+    };
+    let body: Value = serde_json::from_str(body).ok()?;
+    body.get("RequestItems")?
+        .as_object()?
+        .iter()
+        .find_map(|(table, writes)| {
+            let at = writes.as_array()?.iter().position(|write| {
+                let write = &write[request];
+                write.is_object() && write[name].is_null()
+            })?;
+            Some(format!(
+                "requestItems.{table}.member.{}.member.{}.{}",
+                at + 1,
+                lower_first(request),
+                lower_first(name)
+            ))
+        })
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
 fn without_position(message: &str) -> &str {
     message
         .rfind(" at line ")
         .map_or(message, |at| &message[..at])
 }
 
-/// The answer that carries `refusal`.
-pub(super) fn answer(operation: &str, refusal: Refusal) -> Answer {
-    let Refusal::Crate(error) = refusal else {
-        return Answer::json(400, TRIMMED.to_owned());
+/// The answer that carries `refusal`. `older` requests are read by AWS's older layer, which tells
+/// what is wrong with a value without an envelope.
+pub(super) fn answer(operation: &str, body: &str, older: bool, refusal: Refusal) -> Answer {
+    let error = match refusal {
+        Refusal::Crate(error) => error,
+        Refusal::Trimmed => return Answer::json(400, TRIMMED.to_owned()),
+        Refusal::Foreign(arn) => return foreign(operation, arn),
     };
     let error = match (operation, error) {
+        (_, error) if older => older_words(operation, body, error),
         ("PutItem" | "UpdateItem" | "DeleteItem", DynoxideError::EnvelopedValidation(message)) => {
             DynoxideError::ValidationException(format!("1 validation error detected: {message}"))
         }
+        (_, error) => error,
+    };
+    let error = match (operation, error) {
         (
             "ExecuteStatement",
             DynoxideError::ConditionalCheckFailedException(message, Some(item)),
@@ -134,7 +225,55 @@ pub(super) fn answer(operation: &str, refusal: Refusal) -> Answer {
     if error.status_code() >= 500 {
         tracing::error!(operation, %error, "DynamoDB failed inside");
     }
-    Answer::json(error.status_code(), error.to_json())
+    let json = match &error {
+        DynoxideError::SerializationException(words) if operation == "SearchVectors" => {
+            searched(words)
+        }
+        error => error.to_json(),
+    };
+    Answer::json(error.status_code(), json)
+}
+
+/// A refusal of a value, as the older layer words it.
+fn older_words(operation: &str, body: &str, error: DynoxideError) -> DynoxideError {
+    let (DynoxideError::ValidationException(message) | DynoxideError::EnvelopedValidation(message)) =
+        error
+    else {
+        return error;
+    };
+    let words = match message.strip_suffix("numeric value: ") {
+        Some(before) => format!("{before}numeric value"),
+        None => message,
+    };
+    let named = (operation == "UpdateItem")
+        .then(|| expression_value_refused_with(&words, body))
+        .flatten();
+    DynoxideError::ValidationException(match named {
+        Some(key) => {
+            format!("ExpressionAttributeValues contains invalid value: {words} for key {key}")
+        }
+        None => words,
+    })
+}
+
+/// The first expression value that is refused by itself, if it is refused with these words.
+fn expression_value_refused_with(words: &str, body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let values = body.get("ExpressionAttributeValues")?.as_object()?;
+    values.iter().find_map(|(key, value)| {
+        let refusal = decode::<AttributeValue>(&value.to_string()).err()?;
+        (refusal.to_string().trim_end_matches(": ") == words).then(|| key.clone())
+    })
+}
+
+/// A `SerializationException` of the endpoint that searches.
+fn searched(words: &str) -> String {
+    let kind = "com.amazon.coral.service#SerializationException";
+    let mut answer = json!({"__type": kind});
+    if !words.is_empty() {
+        answer["message"] = words.into();
+    }
+    answer.to_string()
 }
 
 #[cfg(test)]
@@ -151,12 +290,17 @@ mod tests {
     fn what_is_no_json_is_a_serialization_exception_without_a_word() {
         let error = decode::<Probe>("{").expect_err("refused");
         assert!(matches!(&error, DynoxideError::SerializationException(m) if m.is_empty()));
-        assert_eq!(answer("Scan", error.into()).status, 400);
+        assert_eq!(answer("Scan", "{", false, error.into()).status, 400);
     }
 
     #[test]
     fn a_missing_member_is_a_validation_exception() {
         let error = decode::<Probe>("{}").expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "1 validation error detected: Value null at 'limit' failed to satisfy constraint: \
+             Member must not be null"
+        );
         assert!(matches!(error, DynoxideError::ValidationException(_)));
     }
 }
