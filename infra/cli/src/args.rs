@@ -62,6 +62,12 @@ pub enum Command {
     /// Point any AWS SDK or the AWS CLI at it with AWS_ENDPOINT_URL.
     #[command(after_help = EXIT_CODES)]
     Engine(EngineArgs),
+
+    /// Runs the mailbox alone: an SMTP server that shows as JSON what it gets
+    ///
+    /// For functions that run elsewhere: give them MAIL_TRANSPORT=smtp://127.0.0.1:PORT.
+    #[command(after_help = EXIT_CODES)]
+    Mailbox(MailboxArgs),
 }
 
 /// Where state is kept.
@@ -159,6 +165,22 @@ pub struct EngineArgs {
     /// Port; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     pub port: u16,
+
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Options of `mailbox`.
+#[derive(Debug, Clone, Args)]
+pub struct MailboxArgs {
+    /// Port of the mailbox's JSON [default: 8025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Port of the mailbox's SMTP [default: 1025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub smtp_port: Option<u16>,
 
     /// Where state is kept.
     #[command(flatten)]

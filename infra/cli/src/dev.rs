@@ -16,8 +16,8 @@ use crate::system::{Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
 
 /// Usual ports, taken if free: those that LocalStack and common mail catchers use.
 const ENGINE_PORT: u16 = 4566;
-const MAILBOX_PORT: u16 = 8025;
-const SMTP_PORT: u16 = 1025;
+pub(crate) const MAILBOX_PORT: u16 = 8025;
+pub(crate) const SMTP_PORT: u16 = 1025;
 
 /// Name of the env file in the state directory.
 const ENV_FILE: &str = "env";
