@@ -21,6 +21,7 @@ mod live;
 pub mod mailbox;
 pub mod ports;
 mod servers;
+pub mod services;
 mod signals;
 mod state;
 pub mod system;

@@ -142,7 +142,10 @@ impl World {
         wanted: &[StatusCode],
     ) -> Step<Answer> {
         let url = format!("{}{path}", self.api);
-        let answer = self.caller.json(method.clone(), &url, headers, body).await?;
+        let answer = self
+            .caller
+            .json(method.clone(), &url, headers, body)
+            .await?;
         expect(answer, wanted, &format!("{method} {path}"))
     }
 
