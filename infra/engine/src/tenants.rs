@@ -75,8 +75,8 @@ impl Tenant {
             Destination::Sqs(operation) => {
                 sqs::answer(&self.messages, &operation, &call.body).await
             }
-            Destination::Form(fields) if sqs::query::is_for_sqs(&fields, &call.path) => {
-                sqs::query::answer(&self.messages, fields, call).await
+            Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
+                sqs::query::answer(&self.messages, fields, &call.path).await
             }
             Destination::Form(fields) => {
                 sns::answer(&self.messages, fields, call.header("x-amzn-trace-id"))
@@ -147,7 +147,7 @@ impl Tenants {
         }
         match self.of(call) {
             Ok(tenant) => tenant.answer(destination, call).await,
-            Err(refused) => refused.answer(&destination, call),
+            Err(refused) => refused.answer(&destination),
         }
     }
 
@@ -268,7 +268,7 @@ impl Refused {
     }
 
     /// The refusal as the service that was meant gives it.
-    fn answer(self, destination: &Destination, call: &Call) -> Answer {
+    fn answer(self, destination: &Destination) -> Answer {
         let Terms {
             name,
             code,
@@ -288,8 +288,8 @@ impl Refused {
                 Answer::json(status, body.to_string())
             }
             Destination::Sqs(operation) => for_sqs().answer(operation),
-            Destination::Form(fields) if sqs::query::is_for_sqs(fields, &call.path) => {
-                sqs::query::refusal(&for_sqs())
+            Destination::Form(fields) if sqs::query::is_for_sqs(fields) => {
+                sqs::query::refusal("", &for_sqs())
             }
             _ => sns::refusal(status, code, words),
         }

@@ -11,18 +11,12 @@ use std::collections::BTreeMap;
 const ATTRIBUTES_MAX: usize = 10;
 /// The longest attribute name, in characters (AWS, same page: 256).
 const NAME_LEN_MAX: usize = 256;
-/// The longest attribute type, its label included, in bytes (AWS, same page: 256 characters).
-const TYPE_LEN_MAX: usize = 256;
-
-/// What is said of a text that XML 1.0 cannot carry.
-pub(super) const INVALID_CHARACTERS: &str = "Invalid characters found. Valid unicode characters \
-     are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
 
 /// Message attributes by name: sorted, as their MD5 wants them.
 pub(crate) type Attributes = BTreeMap<String, Attribute>;
 
 /// A message attribute, as it stands on the wire.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Attribute {
     pub(crate) data_type: String,
@@ -31,10 +25,6 @@ pub(crate) struct Attribute {
     /// In base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) binary_value: Option<String>,
-    #[serde(default, skip_serializing)]
-    pub(crate) string_list_values: Vec<String>,
-    #[serde(default, skip_serializing)]
-    pub(crate) binary_list_values: Vec<String>,
 }
 
 impl Attribute {
@@ -42,13 +32,8 @@ impl Attribute {
         Attribute {
             data_type: "String".to_owned(),
             string_value: Some(value.into()),
-            ..Attribute::default()
+            binary_value: None,
         }
-    }
-
-    /// Whether it has a list: AWS names them and does not take them.
-    fn lists(&self) -> bool {
-        !self.string_list_values.is_empty() || !self.binary_list_values.is_empty()
     }
 
     /// `String`, `Number` or `Binary`, without the label that may follow.
@@ -93,10 +78,9 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     let lower = name.to_ascii_lowercase();
     let well_formed = !name.is_empty()
         && name.len() <= NAME_LEN_MAX
-        // Letters of other alphabets are not documented, and taken by AWS.
         && name
             .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
         && !name.starts_with('.')
         && !name.ends_with('.')
         && !name.contains("..")
@@ -109,16 +93,6 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
              must not start with AWS. or Amazon."
         )));
     }
-    if attribute.lists() {
-        return Err(SqsError::unsupported(
-            "Message attribute list values in SendMessage operation are not supported.",
-        ));
-    }
-    if attribute.data_type.len() > TYPE_LEN_MAX {
-        return Err(SqsError::invalid(format!(
-            "Message (user) attribute types must be shorter than {TYPE_LEN_MAX} Bytes"
-        )));
-    }
     let kind = attribute.base_type();
     let empty = || {
         SqsError::invalid(format!(
@@ -128,8 +102,7 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     match kind {
         "String" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
-            Some(text) if carried(text) => Ok(()),
-            Some(_) => Err(SqsError::invalid(INVALID_CHARACTERS)),
+            Some(text) => check_characters(text),
         },
         "Number" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
@@ -150,11 +123,14 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     }
 }
 
-/// Whether SQS takes a text: what XML 1.0 can carry.
-pub(super) fn carried(text: &str) -> bool {
-    text.chars().all(|c| {
-        matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-    })
+/// SQS takes what XML 1.0 can carry.
+pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
+    let carried = |c: char| matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+    if text.chars().all(carried) {
+        Ok(())
+    } else {
+        Err(SqsError::invalid_contents())
+    }
 }
 
 /// MD5, in hexadecimal, as SQS gives it for bodies.
@@ -206,7 +182,7 @@ mod tests {
             Attribute {
                 data_type: "Number".to_owned(),
                 string_value: Some("1493147359900".to_owned()),
-                ..Attribute::default()
+                binary_value: None,
             },
         )]);
         assert_eq!(

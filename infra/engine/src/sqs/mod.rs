@@ -11,10 +11,8 @@ mod in_flight;
 mod manage;
 mod moves;
 mod moving;
-mod permissions;
 mod policy;
 pub(crate) mod query;
-mod query_json;
 mod queues;
 mod receive;
 mod refusal;
@@ -74,8 +72,6 @@ fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome
         "UntagQueue" => run(messages, body, describe::untag),
         "ListQueueTags" => run(messages, body, describe::tags),
         "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources),
-        "AddPermission" => run(messages, body, permissions::add),
-        "RemovePermission" => run(messages, body, permissions::remove),
         "StartMessageMoveTask" => run(messages, body, moves::start),
         "ListMessageMoveTasks" => run(messages, body, moves::list),
         "CancelMessageMoveTask" => run(messages, body, moves::cancel),

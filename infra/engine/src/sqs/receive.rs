@@ -229,7 +229,6 @@ impl Taking<'_> {
     }
 
     fn take_any(&mut self, work: &mut Work<'_>) -> Outcome<()> {
-        work.return_lapsed(self.queue.id)?;
         loop {
             let rows = work.ready(self.queue.id, &Ready::Any, self.room())?;
             let mut discarded = false;
@@ -368,12 +367,10 @@ fn show_one(row: &Row, request: &Receive) -> Outcome<Shown> {
     })
 }
 
-/// `All`, `.*` or `*`, a name, or a prefix followed by `.*`.
+/// `All`, `.*` or `*` (AWS takes it though no page names it), a name, or a prefix followed by `.*`.
 fn matches_any(name: &str, wanted: &[String]) -> bool {
     wanted.iter().any(|wanted| {
-        wanted == "All"
-            || wanted == ".*"
-            || wanted == "*"
+        matches!(wanted.as_str(), "All" | ".*" | "*")
             || wanted == name
             || wanted
                 .strip_suffix(".*")

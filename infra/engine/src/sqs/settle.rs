@@ -136,14 +136,10 @@ pub(super) fn change_one(
             "Message does not exist or is not available for visibility timeout change.",
         ));
     };
-    // A standard queue, as recorded from AWS, takes a handle whose lease time has ended, and one
-    // that a later receive has made stale.
-    let changeable = if queue.settings.fifo {
-        receipt == Handle::of(&row) && row.visible_at > work.now
-    } else {
-        row.leased_at > 0
-    };
-    if !changeable {
+    // The last to receive a message of a standard queue may lengthen a lease that has run out, as
+    // AWS allows; not one that was given up.
+    let ended = row.visible_at <= work.now && (queue.fifo() || row.leased_at == 0);
+    if receipt != Handle::of(&row) || ended {
         return Err(SqsError::not_in_flight(handle));
     }
     let visible_at = work.now + seconds * 1000;
