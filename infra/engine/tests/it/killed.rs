@@ -65,7 +65,7 @@ async fn child_that_serves_until_it_is_killed() {
         .expect("serves");
 }
 
-fn start_child(directory: &Path) -> Child {
+pub(crate) fn start_child(directory: &Path) -> Child {
     Command::new(std::env::current_exe().expect("this test"))
         .args([
             "--ignored",
@@ -80,7 +80,7 @@ fn start_child(directory: &Path) -> Child {
 }
 
 /// The port of the child, which is there when the child serves.
-async fn port(directory: &Path) -> u16 {
+pub(crate) async fn port(directory: &Path) -> u16 {
     let start = Instant::now();
     loop {
         let text = std::fs::read_to_string(directory.join("port"));

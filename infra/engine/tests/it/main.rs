@@ -15,4 +15,5 @@ mod sqs;
 mod streams;
 mod support;
 mod tenants;
+mod tenants_kept;
 mod topics;

@@ -1,24 +1,24 @@
 //! Accounts and regions: each has tables, queues and topics of its own.
 
-use crate::support::{clock, engine, engine_in, item, journal, n, queue};
+use crate::support::{engine, engine_in, item, journal, n, queue};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::QueueAttributeName;
-use callboard_engine::{Engine, EngineConfig, EngineError, State};
+use callboard_engine::Engine;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower::ServiceExt;
 
-const OWN: &str = "000000000000";
-const OTHER: &str = "111122223333";
+pub(crate) const OWN: &str = "000000000000";
+pub(crate) const OTHER: &str = "111122223333";
 
 /// A configuration of clients in `region` with the access key id `key`.
-fn config(engine: &Engine, key: &str, region: &str) -> SdkConfig {
+pub(crate) fn config(engine: &Engine, key: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::new(key, "secret", None, None, "test");
     engine
         .sdk_config()
@@ -28,7 +28,7 @@ fn config(engine: &Engine, key: &str, region: &str) -> SdkConfig {
         .build()
 }
 
-fn sqs(engine: &Engine, key: &str, region: &str) -> aws_sdk_sqs::Client {
+pub(crate) fn sqs(engine: &Engine, key: &str, region: &str) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&config(engine, key, region))
 }
 
@@ -43,7 +43,7 @@ async fn arn(sqs: &aws_sdk_sqs::Client, url: &str) -> String {
     shown.attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone()
 }
 
-async fn bodies(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
+pub(crate) async fn bodies(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     let received = sqs
         .receive_message()
         .queue_url(url)
@@ -56,7 +56,7 @@ async fn bodies(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     messages.into_iter().filter_map(|m| m.body).collect()
 }
 
-async fn names(db: &aws_sdk_dynamodb::Client) -> Vec<String> {
+pub(crate) async fn names(db: &aws_sdk_dynamodb::Client) -> Vec<String> {
     let listed = db.list_tables().send().await.expect("listed");
     listed.table_names.unwrap_or_default()
 }
@@ -270,75 +270,7 @@ async fn time_ends_things_in_every_account_and_region() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_account_and_region_is_there_after_a_restart() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let pairs = [(OWN, "us-east-1"), (OWN, "eu-west-1"), (OTHER, "us-east-1")];
-    {
-        let engine = engine_in(directory.path()).await;
-        for (account, region) in pairs {
-            let config = config(&engine, account, region);
-            let sqs = aws_sdk_sqs::Client::new(&config);
-            let url = queue(&sqs, "letters", &[]).await;
-            let send = sqs.send_message().queue_url(&url).message_body(region);
-            send.send().await.expect("sent");
-            let db = aws_sdk_dynamodb::Client::new(&config);
-            journal(&db, &format!("journal-{account}")).await;
-        }
-    }
-    for name in ["dynamodb.sqlite", "messages.sqlite"] {
-        for below in ["", "000000000000/eu-west-1", "111122223333/us-east-1"] {
-            let file = directory.path().join(below).join(name);
-            assert!(file.is_file(), "{}", file.display());
-        }
-    }
-    // An engine with another pair for its own finds each where it was.
-    for own in ["us-east-1", "eu-west-1"] {
-        let engine = Engine::open(EngineConfig {
-            state: State::Directory(directory.path().to_owned()),
-            clock: clock(),
-            region: own.to_owned(),
-            ..EngineConfig::default()
-        })
-        .await
-        .expect("opened again");
-        // The clock starts anew: on to when the messages were sent.
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        for (account, region) in pairs {
-            let config = config(&engine, account, region);
-            let sqs = aws_sdk_sqs::Client::new(&config);
-            let url = sqs.get_queue_url().queue_name("letters").send().await;
-            let url = url.expect("found").queue_url.expect("a URL");
-            assert_eq!(bodies(&sqs, &url).await, [region]);
-            let db = aws_sdk_dynamodb::Client::new(&config);
-            assert_eq!(names(&db).await, [format!("journal-{account}")]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_damaged_file_of_another_region_is_its_failure_alone() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let below = directory.path().join("000000000000/eu-west-1");
-    std::fs::create_dir_all(&below).expect("made");
-    std::fs::write(below.join("messages.sqlite"), vec![9u8; 10_000]).expect("written");
-    let engine = engine_in(directory.path()).await;
-    let (status, body) = call(&engine, &signed("x", "eu-west-1"), "ListQueues").await;
-    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body}");
-    queue(&sqs(&engine, "x", "us-east-1"), "letters", &[]).await;
-    drop(engine);
-    // As the engine's own it is refused at the start, by name.
-    let error = Engine::open(EngineConfig {
-        state: State::Directory(directory.path().to_owned()),
-        region: "eu-west-1".to_owned(),
-        ..EngineConfig::default()
-    })
-    .await
-    .expect_err("refused");
-    assert!(matches!(error, EngineError::Damaged { .. }), "{error}");
-}
-
-fn signed(key: &str, region: &str) -> String {
+pub(crate) fn signed(key: &str, region: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={key}/20260921/{region}/sqs/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature=0"
@@ -353,7 +285,11 @@ async fn answer(engine: &Engine, request: Request<axum::body::Body>) -> (StatusC
 }
 
 /// A call of SQS in JSON with this `Authorization`.
-async fn call(engine: &Engine, authorization: &str, operation: &str) -> (StatusCode, Value) {
+pub(crate) async fn call(
+    engine: &Engine,
+    authorization: &str,
+    operation: &str,
+) -> (StatusCode, Value) {
     target(engine, authorization, &format!("AmazonSQS.{operation}")).await
 }
 
@@ -463,21 +399,4 @@ async fn the_health_page_lists_what_is_open() {
     call(&engine, &signed(OTHER, "eu-west-1"), "ListQueues").await;
     let other = json!({"account": OTHER, "region": "eu-west-1"});
     assert_eq!(health().await["open"], json!([own, other]));
-}
-
-#[tokio::test]
-async fn no_more_are_opened_than_the_system_has_files_for() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let engine = engine_in(directory.path()).await;
-    let key = |number: usize| format!("{:012}", 100_000_000_000 + number);
-    for number in 0..100 {
-        let (status, _) = call(&engine, &signed(&key(number), "us-east-1"), "ListQueues").await;
-        assert_eq!(status, StatusCode::OK, "{number}");
-    }
-    let (status, body) = call(&engine, &signed(&key(100), "us-east-1"), "ListQueues").await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(body.to_string().contains("100 other accounts"), "{body}");
-    // Those that are open go on.
-    let (status, _) = call(&engine, &signed(&key(7), "us-east-1"), "ListQueues").await;
-    assert_eq!(status, StatusCode::OK);
 }
