@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::state::{ACCOUNT, REGION};
+
 /// Shown below every help text.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -18,6 +20,33 @@ Exit codes:
   5  a state file is damaged, or was written by a later version
   6  the template or one of its parameters is not valid
   7  anything else that kept the system from starting";
+
+/// Shown below the long help of `engine`.
+const ENGINE_USE: &str = "\
+Examples:
+  callboard engine                                 port 4566, state in ./.callboard
+  callboard engine --ephemeral --port 0            for one run of tests: any port, in memory
+  callboard engine --state .engine --region eu-west-1 --account 111122223333
+
+Standard output has two lines, once calls are answered; all else is on standard error:
+  Ready: DynamoDB, SQS and SNS at http://127.0.0.1:PORT
+  export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=… AWS_DEFAULT_REGION=… …
+
+Point a client at it:
+  AWS CLI v2, boto3 and all recent SDKs read AWS_ENDPOINT_URL from the environment
+  AWS CLI v1 does so too, but for `aws sqs`, which would call AWS: give it --endpoint-url
+  older SDKs: set the endpoint in the client's configuration (endpoint_url, endpoint, endpointOverride)
+  credentials are needed, since clients sign, and may be anything: no signature is checked
+  curl http://127.0.0.1:PORT/_callboard/health     which accounts and regions are open
+
+A signed request is for the region that its signature names, and for the account that its access
+key id names, if that is twelve digits; each such pair has tables, queues and topics of its own.
+
+To start afresh, stop the engine and remove the state directory.";
+
+fn engine_help() -> String {
+    format!("{ENGINE_USE}\n\n{EXIT_CODES}")
+}
 
 /// `callboard`, as typed.
 #[derive(Debug, Parser)]
@@ -59,8 +88,10 @@ pub enum Command {
 
     /// Runs the AWS engine alone: DynamoDB with Streams, SQS and SNS on one port
     ///
-    /// Point any AWS SDK or the AWS CLI at it with AWS_ENDPOINT_URL.
-    #[command(after_help = EXIT_CODES)]
+    /// Listens on 127.0.0.1 only. Ctrl-C or SIGTERM stops it in good order, within a second; what
+    /// was answered with 200 survives `kill -9`. Point any AWS SDK or the AWS CLI at it with
+    /// AWS_ENDPOINT_URL; --help has examples.
+    #[command(after_help = EXIT_CODES, after_long_help = engine_help())]
     Engine(EngineArgs),
 }
 
@@ -156,13 +187,31 @@ fn positive(text: &str) -> Result<usize, String> {
 /// Options of `engine`.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
-    /// Port; 0 takes any free one
+    /// Port; 0 takes any free one, and the first line says which
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     pub port: u16,
+
+    /// Region of requests that are not signed, and in the line to export
+    #[arg(long, value_name = "REGION", default_value = REGION, value_parser = region)]
+    pub region: String,
+
+    /// Account of requests whose access key id is not itself an account's twelve digits
+    #[arg(long, value_name = "DIGITS", default_value = ACCOUNT, value_parser = account)]
+    pub account: String,
 
     /// Where state is kept.
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let known = callboard_engine::is_region(text).then(|| text.to_owned());
+    known.ok_or("expected a region of AWS, for example us-east-1")
+}
+
+fn account(text: &str) -> Result<String, &'static str> {
+    let known = callboard_engine::is_account(text).then(|| text.to_owned());
+    known.ok_or("expected twelve digits")
 }
 
 /// One `KEY=VALUE` of the command line.

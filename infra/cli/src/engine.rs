@@ -7,6 +7,7 @@ use crate::error::CliError;
 use crate::ports::{Port, listen, url_of};
 use crate::signals::StopSignals;
 use crate::state::open_engine;
+use crate::system::DUMMY_CREDENTIAL;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -17,11 +18,14 @@ pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
     let port = Port::from_option(Some(args.port), args.port);
     let listener = listen(port, "the AWS engine", "--port").await?;
     let url = url_of(&listener)?;
-    let engine = open_engine(&state_of(&args.state)).await?;
+    let engine = open_engine(&state_of(&args.state), &args.region, &args.account).await?;
     engine.set_public_url(url.clone());
+    let region = &args.region;
+    // Both names of the region: boto3 reads the one, newer SDKs the other.
     say(&format!(
         "Ready: DynamoDB, SQS and SNS at {url}\n\
-         export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=callboard AWS_SECRET_ACCESS_KEY=callboard\n"
+         export AWS_ENDPOINT_URL={url} AWS_REGION={region} AWS_DEFAULT_REGION={region} \
+         AWS_ACCESS_KEY_ID={DUMMY_CREDENTIAL} AWS_SECRET_ACCESS_KEY={DUMMY_CREDENTIAL}\n"
     ))?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = engine.serve(listener, async {

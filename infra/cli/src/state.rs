@@ -12,6 +12,9 @@ use crate::link_keys;
 /// Region of everything here, as the engine has it by default.
 pub(crate) const REGION: &str = "us-east-1";
 
+/// Account of everything here, as the engine has it by default.
+pub(crate) const ACCOUNT: &str = "000000000000";
+
 /// Name of the mailbox's file in the state directory.
 const MAILBOX_FILE: &str = "mailbox.sqlite";
 
@@ -31,7 +34,11 @@ pub enum StateDirectory {
 ///
 /// # Errors
 /// [`CliError::Engine`] says whether the directory is unwritable, in use or damaged.
-pub(crate) async fn open_engine(state: &StateDirectory) -> Result<Engine, CliError> {
+pub(crate) async fn open_engine(
+    state: &StateDirectory,
+    region: &str,
+    account: &str,
+) -> Result<Engine, CliError> {
     let state = match state {
         StateDirectory::Ephemeral => State::Ephemeral,
         StateDirectory::At(directory) => {
@@ -41,7 +48,8 @@ pub(crate) async fn open_engine(state: &StateDirectory) -> Result<Engine, CliErr
     };
     Ok(Engine::open(EngineConfig {
         state,
-        region: REGION.to_owned(),
+        region: region.to_owned(),
+        account: account.to_owned(),
         ..EngineConfig::default()
     })
     .await?)

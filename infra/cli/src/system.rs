@@ -20,7 +20,7 @@ use crate::env_file::{EnvFile, variable_name};
 use crate::error::CliError;
 use crate::ports::{Port, address_of, listen, url_of};
 use crate::servers::{self, Servers};
-use crate::state::{self, REGION};
+use crate::state::{self, ACCOUNT, REGION};
 
 pub use crate::state::StateDirectory;
 
@@ -34,7 +34,7 @@ pub const TEMPLATE_NAME: &str = "infra/template.yaml";
 const NAMES_PREFIX: &str = "callboard-";
 
 /// Dummy credentials: the engine checks no signature, but SDKs insist on signing.
-const DUMMY_CREDENTIAL: &str = "callboard";
+pub(crate) const DUMMY_CREDENTIAL: &str = "callboard";
 
 /// How long servers may take to end after they were told to.
 const SERVERS_END: Duration = Duration::from_secs(3);
@@ -126,7 +126,7 @@ impl System {
         let listeners = Listeners::bind(&options).await?;
         let addresses = listeners.addresses()?;
         // The engine's lock on the directory comes first: what follows is ours alone.
-        let engine = state::open_engine(&options.state).await?;
+        let engine = state::open_engine(&options.state, REGION, ACCOUNT).await?;
         if let Some(path) = &options.env_file {
             remove(path)?;
         }

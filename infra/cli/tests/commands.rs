@@ -55,12 +55,23 @@ impl Running {
         (running, said)
     }
 
+    /// The next line on standard output.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
     /// SIGTERM, as a supervisor would; the exit code.
-    fn stop(mut self) -> Option<i32> {
+    fn stop(self) -> Option<i32> {
+        self.signalled("-TERM")
+    }
+
+    fn signalled(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-TERM", &id])
+                .args([signal, &id])
                 .status()
                 .unwrap()
                 .success()
@@ -213,15 +224,95 @@ fn a_demo_on_a_system_that_is_gone_fails_with_a_reason() {
     );
 }
 
+fn word<'s>(said: &'s str, start: &str) -> &'s str {
+    said.split_whitespace()
+        .find_map(|word| word.strip_prefix(start))
+        .unwrap_or_else(|| panic!("{start} is missing in {said}"))
+}
+
 #[test]
-fn the_engine_alone_answers_and_stops_at_sigterm() {
-    let (engine, said) = Running::start(&["engine", "--port=0", "--ephemeral"]);
-    let url = said
-        .split_whitespace()
-        .find(|word| word.starts_with("http://"))
-        .unwrap();
-    assert!(get(&format!("{url}/_callboard/health")).starts_with("HTTP/1.1 200"));
+fn the_engine_alone_answers_and_stops_at_sigterm_and_at_ctrl_c() {
+    for signal in ["-TERM", "-INT"] {
+        let (mut engine, said) = Running::start(&["engine", "--port=0", "--ephemeral"]);
+        let url = word(&said, "http://");
+        assert!(get(&format!("http://{url}/_callboard/health")).starts_with("HTTP/1.1 200"));
+        assert_eq!(engine.line().split_whitespace().next(), Some("export"));
+        assert_eq!(engine.signalled(signal), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn the_engine_says_how_to_reach_it_in_the_region_and_account_asked_for() {
+    let arguments = [
+        "engine",
+        "--port=0",
+        "--ephemeral",
+        "--region=eu-west-1",
+        "--account=111122223333",
+    ];
+    let (mut engine, said) = Running::start(&arguments);
+    let said = format!("{said}{}", engine.line());
+    let url = word(&said, "AWS_ENDPOINT_URL=");
+    assert_eq!(url, format!("http://{}", word(&said, "http://")));
+    for (name, value) in [
+        ("AWS_REGION=", "eu-west-1"),
+        ("AWS_DEFAULT_REGION=", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID=", "callboard"),
+        ("AWS_SECRET_ACCESS_KEY=", "callboard"),
+    ] {
+        assert_eq!(word(&said, name), value);
+    }
+    let made = get(&format!(
+        "{url}/?Action=CreateTopic&Name=t&Version=2010-03-31"
+    ));
+    assert!(
+        made.contains("arn:aws:sns:eu-west-1:111122223333:t"),
+        "{made}"
+    );
     assert_eq!(engine.stop(), Some(0));
+}
+
+#[test]
+fn the_engine_takes_only_what_can_be_a_region_or_an_account() {
+    refused(
+        &["engine", "--region", "local"],
+        2,
+        "expected a region of AWS",
+    );
+    refused(&["engine", "--account", "12"], 2, "expected twelve digits");
+    let help = String::from_utf8(run(&["engine", "--help"]).stdout).unwrap();
+    for part in [
+        "--ephemeral --port 0",
+        "[default: 4566]",
+        "[default: us-east-1]",
+        "[default: 000000000000]",
+        "[default: .callboard]",
+        "--endpoint-url",
+        "export AWS_ENDPOINT_URL=",
+        "Exit codes:",
+    ] {
+        assert!(help.contains(part), "{part} is missing in:\n{help}");
+    }
+}
+
+#[test]
+fn the_engine_keeps_its_state_and_says_who_has_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().to_str().unwrap();
+    let arguments = ["engine", "--port=0", "--state", state];
+    let queues = "?Action=ListQueues&Version=2012-11-05";
+    let (first, said) = Running::start(&arguments);
+    let url = format!("http://{}", word(&said, "http://"));
+    get(&format!(
+        "{url}/?Action=CreateQueue&QueueName=letters&Version=2012-11-05"
+    ));
+    refused(&arguments, 4, &format!("process {}", first.child.id()));
+    assert_eq!(first.stop(), Some(0));
+    let (second, said) = Running::start(&arguments);
+    let url = format!("http://{}", word(&said, "http://"));
+    let listed = get(&format!("{url}/{queues}"));
+    assert!(listed.contains("/000000000000/letters"), "{listed}");
+    assert_eq!(second.stop(), Some(0));
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 pub struct EngineConfig {
     /// Where tables, queues and topics are kept.
     pub state: State,
-    /// The region in every ARN, for instance `us-east-1`.
+    /// The engine's own region, for instance `us-east-1`: that of requests that are not signed, and
+    /// of [`crate::Engine::sdk_config`]. A signed request names its region itself.
     pub region: String,
-    /// The account in every ARN and queue URL: twelve digits.
+    /// The engine's own account, twelve digits: that of every request whose access key id is not
+    /// itself an account's twelve digits.
     pub account: String,
     /// The clock of all three services.
     pub clock: Clock,

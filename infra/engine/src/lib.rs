@@ -33,3 +33,4 @@ mod wire;
 pub use clock::Clock;
 pub use config::{EngineConfig, EngineError, State};
 pub use engine::Engine;
+pub use scope::{is_account, is_region};

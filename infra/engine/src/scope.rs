@@ -92,13 +92,14 @@ fn credential(call: &Call) -> Result<Option<Cow<'_, str>>, Unscoped> {
         .map(|(_, value)| Cow::Owned(value.into_owned())))
 }
 
-/// Whether this is an account id: twelve digits.
-pub(crate) fn is_account(text: &str) -> bool {
+/// Whether `text` is an account id: twelve digits.
+pub fn is_account(text: &str) -> bool {
     text.len() == ACCOUNT_LEN && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is the name of a region of the partition `aws`, there or yet to come.
-pub(crate) fn is_region(text: &str) -> bool {
+/// Whether `text` is the name of a region of the partition `aws`, there or yet to come, for instance
+/// `us-east-1`.
+pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [start, place, number] = parts[..] else {
         return false;
