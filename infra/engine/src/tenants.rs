@@ -79,7 +79,7 @@ impl Tenant {
                 sqs::query::answer(&self.messages, fields, &call.path).await
             }
             Destination::Form(fields) => {
-                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id"))
+                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id")).await
             }
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),

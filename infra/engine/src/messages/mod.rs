@@ -5,17 +5,18 @@
 //! has one writer anyway. What is answered with 200 is committed to the write-ahead log before:
 //! it outlives `kill -9`.
 
+mod group;
 mod open;
 mod rows;
 mod work;
 
 pub(crate) use rows::{Ready, Row};
-pub(crate) use work::{Changes, Work};
+pub(crate) use work::Work;
 
 use crate::Clock;
 use crate::sns::Topics;
 use crate::sqs::Queues;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
@@ -61,6 +62,8 @@ impl PublicUrl {
 
 struct Store {
     db: Connection,
+    /// The calls of the transaction that is open.
+    group: Option<Arc<group::Group>>,
     /// The newest message id given out.
     last_id: i64,
     queues: Queues,
@@ -136,38 +139,6 @@ impl Messages {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` in one transaction: its rows are committed and its arrivals told, or, on an
-    /// error, nothing has happened.
-    pub(crate) fn transact<T, E: From<StorageError>>(
-        &self,
-        work: impl FnOnce(&mut Work<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let mut store = self.store();
-        let store = &mut *store;
-        let now = self.clock.now_ms();
-        // Rolled back when it is dropped: by an error here, or a panic in the work.
-        let transaction = Transaction::new_unchecked(&store.db, TransactionBehavior::Immediate)?;
-        let mut running = Work::new(
-            &store.db,
-            &mut store.last_id,
-            &mut store.queues,
-            &mut store.topics,
-            &self.names,
-            now,
-        );
-        let outcome = work(&mut running);
-        let changes = running.into_changes();
-        let outcome = match outcome {
-            Ok(value) => transaction.commit().map(|()| value).map_err(E::from),
-            Err(error) => transaction.rollback().map_err(E::from).and(Err(error)),
-        };
-        match &outcome {
-            Ok(_) => store.apply(changes),
-            Err(_) => store.undo()?,
-        }
-        outcome
-    }
-
     /// What a waiter for a message of queue `id` listens to.
     pub(crate) fn arrivals(&self, id: i64) -> Arc<Notify> {
         self.store().waiting.entry(id).or_default().clone()
@@ -192,45 +163,6 @@ impl Messages {
         });
         if let Err(error) = outcome {
             tracing::error!(%error, "the upkeep of queues failed");
-        }
-    }
-}
-
-impl Store {
-    /// Back to what is committed: queues and topics are read again, if the failed work has changed
-    /// them in memory.
-    fn undo(&mut self) -> Result<(), StorageError> {
-        if std::mem::take(&mut self.queues.touched) {
-            self.queues = Queues::load(&self.db)?;
-        }
-        if std::mem::take(&mut self.topics.touched) {
-            self.topics = Topics::load(&self.db)?;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, changes: Changes) {
-        self.queues.touched = false;
-        self.topics.touched = false;
-        for (queue, by) in changes.counts {
-            self.queues.count(queue, by);
-        }
-        for (queue, by) in changes.leases {
-            self.queues.count_leases(queue, by);
-        }
-        if changes.moving {
-            self.moving.notify_one();
-        }
-        for queue in changes.arrivals {
-            if let Some(waiting) = self.waiting.get(&queue) {
-                waiting.notify_waiters();
-            }
-        }
-        for queue in changes.gone {
-            // Who waits there finds the queue gone.
-            if let Some(waiting) = self.waiting.remove(&queue) {
-                waiting.notify_waiters();
-            }
         }
     }
 }

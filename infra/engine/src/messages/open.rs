@@ -7,6 +7,7 @@ use crate::scope::Scope;
 use crate::sns::Topics;
 use crate::sqs::Queues;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,11 @@ const STATEMENTS: usize = 64;
 /// SQLite's page cache, in KiB (it wants that as a negative number) and used only as it fills. Its
 /// usual 2 MiB do not hold the inner pages of the indexes of a million messages.
 const CACHE_KIB: i64 = -8192;
+/// A database of this connection alone: in the page cache, and what does not fit there in a
+/// temporary file without a name, which the system takes back however the process ends. Not
+/// `:memory:`: there the cache *is* the database, and SQLite walks through all of it whenever a
+/// transaction has split a page in the middle, so that calls cost more the longer a queue is.
+const IN_MEMORY: &str = "";
 
 /// `visible_at`, `sent_at`, `leased_at`, `first_at` are milliseconds since the epoch. A message id
 /// grows with time of sending, and is the order of a FIFO queue. `lane` is the message group in a
@@ -77,7 +83,7 @@ impl Messages {
         };
         let db = match &file {
             Some(path) => Connection::open(path),
-            None => Connection::open_in_memory(),
+            None => Connection::open(IN_MEMORY),
         }
         .map_err(failed)?;
         let found = layout(&db).map_err(failed)?;
@@ -88,7 +94,9 @@ impl Messages {
                 known: LAYOUT,
             });
         }
-        let store = load(db).map_err(failed)?;
+        // In memory there is no write-ahead log, and what can be undone is kept in memory as well.
+        let journal = if file.is_some() { "WAL" } else { "MEMORY" };
+        let store = load(db, journal).map_err(failed)?;
         Ok(Messages {
             store: Mutex::new(store),
             clock,
@@ -105,9 +113,12 @@ fn layout(db: &Connection) -> Result<i64, StorageError> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-fn load(db: Connection) -> Result<Store, StorageError> {
+fn load(db: Connection, journal: &str) -> Result<Store, StorageError> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    // Without it a statement with `LIMIT ?` is prepared anew whenever it is run: SQLite looks for a
+    // better plan for the value.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.pragma_update(None, "journal_mode", journal)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.execute_batch(TABLES)?;
@@ -120,6 +131,7 @@ fn load(db: Connection) -> Result<Store, StorageError> {
     let topics = Topics::load(&db)?;
     Ok(Store {
         db,
+        group: None,
         last_id,
         queues,
         topics,

@@ -29,7 +29,7 @@ use reply::{SnsError, Xml};
 type Outcome<T> = Result<T, SnsError>;
 
 /// Answers one call. A publish hands the call's X-Ray header on to its queues.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     messages: &Messages,
     fields: Vec<(String, String)>,
     trace: Option<&str>,
@@ -44,7 +44,8 @@ pub(crate) fn answer(
         );
         return SnsError::invalid_action(&action).answer();
     };
-    match messages.transact(|work| operation(work, &form)) {
+    let together = messages.transact_together(|work| operation(work, &form));
+    match together.await {
         Ok(result) => reply::success(&action, result),
         Err(error) => error.answer(),
     }

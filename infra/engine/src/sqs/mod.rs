@@ -45,7 +45,7 @@ pub(crate) async fn answer(messages: &Messages, operation: &str, body: &[u8]) ->
 /// What an operation comes to, in JSON; `None` if there is no such operation.
 async fn outcome(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome<String>> {
     if operation != "ReceiveMessage" {
-        return dispatch(messages, operation, body);
+        return dispatch(messages, operation, body).await;
     }
     Some(match read(body) {
         Ok(request) => receive::receive(messages, request).await,
@@ -53,39 +53,40 @@ async fn outcome(messages: &Messages, operation: &str, body: &[u8]) -> Option<Ou
     })
 }
 
-fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome<String>> {
+async fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<Outcome<String>> {
     Some(match operation {
-        "SendMessage" => run(messages, body, send::one),
-        "SendMessageBatch" => run(messages, body, batch::send),
-        "DeleteMessage" => run(messages, body, settle::delete),
-        "DeleteMessageBatch" => run(messages, body, batch::delete),
-        "ChangeMessageVisibility" => run(messages, body, settle::change),
-        "ChangeMessageVisibilityBatch" => run(messages, body, batch::change),
-        "CreateQueue" => run(messages, body, manage::create),
-        "DeleteQueue" => run(messages, body, manage::delete),
-        "GetQueueUrl" => run(messages, body, manage::url),
-        "ListQueues" => run(messages, body, manage::list),
-        "GetQueueAttributes" => run(messages, body, describe::attributes),
-        "SetQueueAttributes" => run(messages, body, describe::set_attributes),
-        "PurgeQueue" => run(messages, body, manage::purge),
-        "TagQueue" => run(messages, body, describe::tag),
-        "UntagQueue" => run(messages, body, describe::untag),
-        "ListQueueTags" => run(messages, body, describe::tags),
-        "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources),
-        "StartMessageMoveTask" => run(messages, body, moves::start),
-        "ListMessageMoveTasks" => run(messages, body, moves::list),
-        "CancelMessageMoveTask" => run(messages, body, moves::cancel),
+        "SendMessage" => run(messages, body, send::one).await,
+        "SendMessageBatch" => run(messages, body, batch::send).await,
+        "DeleteMessage" => run(messages, body, settle::delete).await,
+        "DeleteMessageBatch" => run(messages, body, batch::delete).await,
+        "ChangeMessageVisibility" => run(messages, body, settle::change).await,
+        "ChangeMessageVisibilityBatch" => run(messages, body, batch::change).await,
+        "CreateQueue" => run(messages, body, manage::create).await,
+        "DeleteQueue" => run(messages, body, manage::delete).await,
+        "GetQueueUrl" => run(messages, body, manage::url).await,
+        "ListQueues" => run(messages, body, manage::list).await,
+        "GetQueueAttributes" => run(messages, body, describe::attributes).await,
+        "SetQueueAttributes" => run(messages, body, describe::set_attributes).await,
+        "PurgeQueue" => run(messages, body, manage::purge).await,
+        "TagQueue" => run(messages, body, describe::tag).await,
+        "UntagQueue" => run(messages, body, describe::untag).await,
+        "ListQueueTags" => run(messages, body, describe::tags).await,
+        "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources).await,
+        "StartMessageMoveTask" => run(messages, body, moves::start).await,
+        "ListMessageMoveTasks" => run(messages, body, moves::list).await,
+        "CancelMessageMoveTask" => run(messages, body, moves::cancel).await,
         _ => return None,
     })
 }
 
-fn run<Q: DeserializeOwned, A: Serialize>(
+async fn run<Q: DeserializeOwned, A: Serialize>(
     messages: &Messages,
     body: &[u8],
     operation: impl FnOnce(&mut crate::messages::Work<'_>, Q) -> Outcome<A>,
 ) -> Outcome<String> {
     let request = read(body)?;
-    let answer = messages.transact(|work| operation(work, request))?;
+    let together = messages.transact_together(|work| operation(work, request));
+    let answer = together.await?;
     write(&answer)
 }
 

@@ -104,7 +104,10 @@ pub(super) async fn receive(messages: &Messages, request: Receive) -> Outcome<St
         if let Some(arrived) = &mut arrived {
             arrived.as_mut().enable();
         }
-        let (queue, next) = match messages.transact(|work| look(work, &request))? {
+        let (queue, next) = match messages
+            .transact_together(|work| look(work, &request))
+            .await?
+        {
             Look::Found(rows) => return show(&rows, &request),
             Look::Empty { queue, next } => (queue, next),
         };
