@@ -159,6 +159,14 @@ impl SnsError {
         )
     }
 
+    pub(super) fn too_many_filters() -> SnsError {
+        SnsError::new(
+            403,
+            "FilterPolicyLimitExceeded",
+            "Filter policy limit exceeded for the topic",
+        )
+    }
+
     pub(super) fn invalid_action(action: &str) -> SnsError {
         SnsError::new(
             400,

@@ -1,7 +1,7 @@
 //! Subscriptions: who gets what of a topic, and how.
 
 use super::Outcome;
-use super::filter::{Filter, Scope};
+use super::filter::{Filter, Scope, check_object};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
 use super::sms;
@@ -12,6 +12,9 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most filter policies of a topic (AWS, "Filter policy constraints").
+const FILTERS_MAX: usize = 200;
 
 const SETTABLE: [&str; 6] = [
     "RawMessageDelivery",
@@ -66,25 +69,20 @@ impl Subscription {
         topic_arn: String,
         protocol: String,
         endpoint: String,
-        attributes: BTreeMap<String, String>,
+        mut attributes: BTreeMap<String, String>,
     ) -> Result<Subscription, String> {
-        let get = |name: &str| {
-            attributes
-                .get(name)
-                .map(String::as_str)
-                .filter(|v| !v.is_empty())
-        };
-        let raw = match get("RawMessageDelivery") {
+        let raw = match attributes.get_mut("RawMessageDelivery") {
             None => false,
-            Some(text) if text.eq_ignore_ascii_case("false") => false,
-            Some(text) if text.eq_ignore_ascii_case("true") => true,
             Some(text) => {
-                return Err(format!(
-                    "RawMessageDelivery: Invalid value [{text}]. Must be true or false."
-                ));
+                let lower = text.to_ascii_lowercase();
+                let raw = lower.parse().map_err(|_| {
+                    format!("RawMessageDelivery: Invalid value [{text}]. Must be true or false.")
+                })?;
+                *text = lower;
+                raw
             }
         };
-        let scope = match get("FilterPolicyScope") {
+        let scope = match attributes.get("FilterPolicyScope").map(String::as_str) {
             None | Some("MessageAttributes") => Scope::Attributes,
             Some("MessageBody") => Scope::Body,
             Some(text) => {
@@ -94,10 +92,14 @@ impl Subscription {
                 ));
             }
         };
-        let filter = get("FilterPolicy")
+        // An empty policy is no policy.
+        attributes.retain(|_, value| !value.is_empty());
+        let filter = attributes
+            .get("FilterPolicy")
             .map(|text| Filter::read(text, scope))
             .transpose()?;
-        let dead_letter_arn = get("RedrivePolicy").map(dead_letter_arn).transpose()?;
+        let redrive = attributes.get("RedrivePolicy");
+        let dead_letter_arn = redrive.map(|text| dead_letter_arn(text)).transpose()?;
         Ok(Subscription {
             arn,
             topic_arn,
@@ -108,6 +110,25 @@ impl Subscription {
             dead_letter_arn,
             attributes,
         })
+    }
+
+    /// What holds of an attribute, said or not.
+    fn holds(&self, name: &str) -> &str {
+        let usual = match name {
+            "RawMessageDelivery" => "false",
+            "FilterPolicyScope" => "MessageAttributes",
+            _ => "",
+        };
+        self.attributes.get(name).map_or(usual, String::as_str)
+    }
+
+    /// Whether this one says what that one says of each of these attributes.
+    fn agrees<'a>(
+        &self,
+        other: &Subscription,
+        mut names: impl Iterator<Item = &'a String>,
+    ) -> bool {
+        names.all(|name| same_value(Some(&self.holds(name).to_owned()), other.holds(name)))
     }
 
     fn shown(&self, account: &str) -> BTreeMap<String, String> {
@@ -138,6 +159,7 @@ impl Subscription {
 }
 
 fn dead_letter_arn(policy: &str) -> Result<String, String> {
+    check_object(policy).map_err(|reason| format!("RedrivePolicy: {reason}"))?;
     let policy: Value = serde_json::from_str(policy)
         .map_err(|_| "RedrivePolicy: failed to parse JSON.".to_owned())?;
     policy
@@ -146,6 +168,21 @@ fn dead_letter_arn(policy: &str) -> Result<String, String> {
         .filter(|arn| arn.starts_with("arn:aws:sqs:") && arn.split(':').count() == 6)
         .map(str::to_owned)
         .ok_or_else(|| "RedrivePolicy: deadLetterTargetArn is an invalid arn".to_owned())
+}
+
+/// A topic takes so many filter policies, and any number of subscriptions without.
+fn check_filters(work: &Work<'_>, changed: &Subscription) -> Outcome<()> {
+    if changed.filter.is_none() {
+        return Ok(());
+    }
+    let others = work.topics.subscriptions_of(&changed.topic_arn);
+    let filters = others
+        .iter()
+        .filter(|other| other.filter.is_some() && other.arn != changed.arn);
+    if filters.count() >= FILTERS_MAX {
+        return Err(SnsError::too_many_filters());
+    }
+    Ok(())
 }
 
 /// What AWS asks of a subscription beyond each attribute for itself.
@@ -211,7 +248,7 @@ fn check_place(work: &Work<'_>, subscription: &Subscription) -> Outcome<()> {
 }
 
 pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let topic_arn = form.required("TopicArn")?.to_owned();
+    let topic_arn = form.given("TopicArn")?.to_owned();
     let topic = topics::find(work, &topic_arn)?;
     let protocol = form.required("Protocol")?.to_owned();
     if !matches!(protocol.as_str(), "sqs" | "sms") {
@@ -233,34 +270,31 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
             "Invalid parameter: Attributes Reason: AttributeName",
         ));
     }
+    let names: Vec<String> = attributes.keys().cloned().collect();
+    let arn = format!("{topic_arn}:{}", crate::ids::random_id());
+    let wanted =
+        Subscription::new(arn, topic_arn, protocol, endpoint, attributes).map_err(|reason| {
+            SnsError::invalid(format!("Invalid parameter: Attributes Reason: {reason}"))
+        })?;
+    check(&topic, &wanted)?;
     let before = work
         .topics
-        .subscriptions_of(&topic_arn)
+        .subscriptions_of(&wanted.topic_arn)
         .into_iter()
-        .find(|before| before.endpoint == endpoint);
+        .find(|it| it.endpoint == wanted.endpoint && it.protocol == wanted.protocol);
     let arn = match before {
-        Some(before) => {
-            let differs =
-                |(name, value): (&String, &String)| !same_value(before.attributes.get(name), value);
-            if attributes.iter().any(differs) {
-                return Err(SnsError::invalid(
-                    "Invalid parameter: Attributes Reason: Subscription already exists with \
-                     different attributes",
-                ));
-            }
-            before.arn.clone()
+        Some(before) if before.agrees(&wanted, names.iter()) => before.arn.clone(),
+        Some(_) => {
+            return Err(SnsError::invalid(
+                "Invalid parameter: Attributes Reason: Subscription already exists with different \
+                 attributes",
+            ));
         }
         None => {
-            let arn = format!("{topic_arn}:{}", crate::ids::random_id());
-            let subscription =
-                Subscription::new(arn.clone(), topic_arn, protocol, endpoint, attributes).map_err(
-                    |reason| {
-                        SnsError::invalid(format!("Invalid parameter: Attributes Reason: {reason}"))
-                    },
-                )?;
-            check(&topic, &subscription)?;
-            check_place(work, &subscription)?;
-            keep(work, subscription)?;
+            check_place(work, &wanted)?;
+            check_filters(work, &wanted)?;
+            let arn = wanted.arn.clone();
+            keep(work, wanted)?;
             arn
         }
     };
@@ -290,21 +324,7 @@ fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<()> {
 
 /// Unsubscribing what is not there is done already.
 pub(super) fn unsubscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let arn = form.text("SubscriptionArn").ok_or_else(|| {
-        SnsError::invalid(
-            "Invalid parameter: SubscriptionArn Reason: no value for required parameter",
-        )
-    })?;
-    let parts = arn.split(':').count();
-    if parts < 6 {
-        return Err(SnsError::invalid(format!(
-            "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not \
-             {parts}"
-        )));
-    }
-    if parts == 6 {
-        return Err(SnsError::invalid("Invalid parameter: SubscriptionId"));
-    }
+    let arn = subscription_arn(form)?;
     work.topics.touched = true;
     work.topics.subscriptions.remove(arn);
     work.db
@@ -312,8 +332,18 @@ pub(super) fn unsubscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     Ok(Xml::default())
 }
 
+/// The ARN of a call, of the form that a subscription's has.
+fn subscription_arn(form: &Form) -> Outcome<&str> {
+    let arn = form.given("SubscriptionArn")?;
+    match arn.split(':').count() {
+        parts @ ..6 => Err(SnsError::short_arn("SubscriptionArn", parts)),
+        6 => Err(SnsError::invalid("Invalid parameter: SubscriptionId")),
+        _ => Ok(arn),
+    }
+}
+
 fn find(work: &Work<'_>, form: &Form) -> Outcome<Arc<Subscription>> {
-    let arn = form.required("SubscriptionArn")?;
+    let arn = subscription_arn(form)?;
     let subscription = work.topics.subscriptions.get(arn);
     subscription.cloned().ok_or_else(SnsError::no_subscription)
 }
@@ -334,8 +364,6 @@ pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let value = form.text("AttributeValue").unwrap_or_default();
     let mut attributes = subscription.attributes.clone();
     attributes.insert(name.to_owned(), value.to_owned());
-    // An empty policy is no policy.
-    attributes.retain(|_, value| !value.is_empty());
     let changed = Subscription::new(
         subscription.arn.clone(),
         subscription.topic_arn.clone(),
@@ -346,6 +374,8 @@ pub(super) fn set_attribute(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     .map_err(|reason| SnsError::invalid(format!("Invalid parameter: {reason}")))?;
     let topic = topics::find(work, &changed.topic_arn)?;
     check(&topic, &changed)?;
+    check_place(work, &changed)?;
+    check_filters(work, &changed)?;
     keep(work, changed)?;
     Ok(Xml::default())
 }
@@ -356,7 +386,7 @@ pub(super) fn list(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
 }
 
 pub(super) fn list_by_topic(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
-    let arn = form.required("TopicArn")?;
+    let arn = form.given("TopicArn")?;
     topics::find(work, arn)?;
     let of_topic = work.topics.subscriptions_of(arn);
     listed(of_topic, work, form)

@@ -39,19 +39,9 @@ const CASES: &[(&str, &str, &str)] = &[
         r#""bc""#,
     ),
     (
-        r#"[{"anything-but": {"suffix": "a"}}]"#,
-        r#""b""#,
-        r#""ba""#,
-    ),
-    (
         r#"[{"anything-but": {"wildcard": "*a*"}}]"#,
         r#""b""#,
         r#""bab""#,
-    ),
-    (
-        r#"[{"anything-but": {"equals-ignore-case": "A"}}]"#,
-        r#""b""#,
-        r#""a""#,
     ),
     (
         r#"[{"cidr": "10.1.2.0/24"}]"#,
@@ -131,13 +121,11 @@ async fn every_operator_passes_the_same_in_attributes_and_in_bodies() {
 const REFUSALS: &[(&str, &str)] = &[
     (
         r#"{"key":[["value"]]}"#,
-        "Match value must be String, number, true, false, or null\n at [Source: \
-         (String)\"{\"key\":[[\"value\"]]}\"; line: 1, column: 10]",
+        "Match value must be String, number, true, false, or null; 10",
     ),
     (
         r#"{"key":[{"suffix":"value","prefix":"value2"}]}"#,
-        "Only one key allowed in match expression\n at [Source: \
-         (String)\"{\"key\":[{\"suffix\":\"value\",\"prefix\":\"value2\"}]}\"; line: 1, column: 37]",
+        "Only one key allowed in match expression; 37",
     ),
     (
         r#"{"key":[{"wrong-operator":true}]}"#,
@@ -224,6 +212,10 @@ const REFUSALS: &[(&str, &str)] = &[
         "Unsupported anything-but pattern: wrong-operator; 47",
     ),
     (
+        r#"{"key":[{"anything-but":{"suffix":"test"}}]}"#,
+        "Unsupported anything-but pattern: suffix; 36",
+    ),
+    (
         r#"{"key":[{"anything-but":{"exists":false}}]}"#,
         "Unsupported anything-but pattern: exists; 40",
     ),
@@ -249,7 +241,7 @@ async fn a_bad_policy_is_refused_in_awss_words() {
     for (policy, expected) in REFUSALS {
         let expected = match expected.rsplit_once("; ") {
             Some((reason, column)) if column.parse::<u8>().is_ok() => {
-                format!("{reason}\n at [Source: (String)\"{policy}\"; line: 1, column: {column}]")
+                format!("{reason}{}", place(column))
             }
             _ => (*expected).to_owned(),
         };
@@ -273,6 +265,13 @@ async fn a_bad_policy_is_refused_in_awss_words() {
             format!("Invalid parameter: FilterPolicy: {expected}")
         );
     }
+}
+
+fn place(column: &str) -> String {
+    format!(
+        "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); \
+         line: 1, column: {column}]"
+    )
 }
 
 async fn set(both: &Both, subscription: &str, name: &str, value: &str) -> String {
@@ -313,9 +312,9 @@ async fn scope_redrive_and_raw_delivery_are_checked_in_awss_words() {
             "RawMessageDelivery: Invalid value [wrong]. Must be true or false.",
         ),
         (
-            "RedrivePolicy",
-            "{invalidjson}",
-            "RedrivePolicy: failed to parse JSON.",
+            "RawMessageDelivery",
+            "",
+            "RawMessageDelivery: Invalid value []. Must be true or false.",
         ),
         (
             "RedrivePolicy",
@@ -327,7 +326,13 @@ async fn scope_redrive_and_raw_delivery_are_checked_in_awss_words() {
         let error = set(&both, &subscribed, name, value).await;
         assert_eq!(error, format!("Invalid parameter: {expected}"));
     }
-    let error = set(&both, &subscribed, "FilterPolicy", "{invalidjson}").await;
-    let expected = "Invalid parameter: FilterPolicy: failed to parse JSON.";
-    assert!(error.starts_with(expected), "{error}");
+    for name in ["FilterPolicy", "RedrivePolicy"] {
+        let error = set(&both, &subscribed, name, "{invalidjson}").await;
+        let expected = format!(
+            "Invalid parameter: {name}: failed to parse JSON. Unexpected character ('i' (code \
+             105)): was expecting double-quote to start field name{}",
+            place("2")
+        );
+        assert_eq!(error, expected);
+    }
 }

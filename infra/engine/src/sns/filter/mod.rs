@@ -11,6 +11,7 @@ mod tokens;
 use crate::sqs::Attributes;
 use fields::Fields;
 use serde_json::{Map, Value};
+pub(super) use tokens::check_object;
 
 /// The most keys of a policy (AWS, "Filter policy constraints"). Those with conditions count, not
 /// those they are nested in.

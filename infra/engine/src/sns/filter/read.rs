@@ -11,8 +11,6 @@ use std::net::IpAddr;
 /// How deep a policy may nest. AWS says only that depth counts into the combinations; nothing real
 /// comes near this.
 const DEPTH_MAX: usize = 32;
-/// How much of a policy a refusal repeats, in characters.
-const SHOWN_MAX: usize = 500;
 
 /// Why a text is no policy, for a person.
 type Reason = String;
@@ -37,32 +35,23 @@ impl<'a> Reader<'a> {
     }
 
     fn next(&mut self) -> Result<Token, Reason> {
-        self.tokens.next().map_err(|NoJson| self.no_json())
+        self.tokens.next().map_err(|why| self.no_json(&why))
     }
 
     fn text(&mut self) -> Result<String, Reason> {
         match self.tokens.text() {
             Ok(text) => Ok(text.to_owned()),
-            Err(NoJson) => Err(self.no_json()),
+            Err(why) => Err(self.no_json(&why)),
         }
     }
 
-    fn no_json(&self) -> Reason {
-        self.refuse("failed to parse JSON.")
+    fn no_json(&self, NoJson(why): &NoJson) -> Reason {
+        self.refuse(&format!("failed to parse JSON. {why}"))
     }
 
     /// A reason with the place, as AWS's parser writes it.
     fn refuse(&self, reason: &str) -> Reason {
-        let (line, column) = self.tokens.place();
-        let source = self.tokens.source();
-        let length = source.chars().count();
-        let shown: String = source.chars().take(SHOWN_MAX).collect();
-        let cut = if length > SHOWN_MAX {
-            format!("[truncated {} chars]", length - SHOWN_MAX)
-        } else {
-            String::new()
-        };
-        format!("{reason}\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]")
+        format!("{reason}{}", self.tokens.shown_place())
     }
 
     /// The members of an object that has been entered.
@@ -246,10 +235,7 @@ impl<'a> Reader<'a> {
             return Err(self.refuse("Anything-But expression name not found"));
         }
         let name = self.text()?;
-        if !matches!(
-            name.as_str(),
-            "prefix" | "suffix" | "wildcard" | "equals-ignore-case"
-        ) {
+        if !matches!(name.as_str(), "prefix" | "wildcard") {
             return Err(self.refuse(&format!("Unsupported anything-but pattern: {name}")));
         }
         let mut excluded = Vec::new();
@@ -272,7 +258,7 @@ impl<'a> Reader<'a> {
 
     fn excluded(&mut self, operator: &str) -> Result<Condition, Reason> {
         let operand = self.text()?;
-        if operand.is_empty() && operator != "equals-ignore-case" {
+        if operand.is_empty() {
             return Err(self.refuse(&format!("Null {operator} not allowed")));
         }
         of_text(operator, operand).map_err(|reason| self.refuse(&reason))

@@ -38,7 +38,7 @@ fn each_operator_matches_what_aws_documents() {
         (r#"[{"anything-but":["a","b"]}]"#, "c", "a"),
         (r#"[{"anything-but":"a"}]"#, "b", "a"),
         (r#"[{"anything-but":{"prefix":"a"}}]"#, "b", "ab"),
-        (r#"[{"anything-but":{"suffix":["a","b"]}}]"#, "c", "xb"),
+        (r#"[{"anything-but":{"prefix":["a","b"]}}]"#, "c", "bx"),
         (r#"[{"anything-but":{"wildcard":"*x*"}}]"#, "b", "axb"),
         (r#"[{"cidr":"10.0.0.0/24"}]"#, "10.0.0.255", "10.0.1.0"),
         (
