@@ -41,6 +41,7 @@ compared() {
     shift 2
     port=$(free_port)
     if ! "start_$name" "$port"; then
+        stop_emulators
         missing+=("$label")
         return
     fi

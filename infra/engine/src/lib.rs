@@ -28,7 +28,6 @@ mod sns;
 mod sqs;
 mod state;
 mod tenants;
-mod web;
 mod wire;
 
 pub use clock::Clock;

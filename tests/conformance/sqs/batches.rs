@@ -48,57 +48,75 @@ async fn received(aws: &Aws, count: usize) -> Result<(Queue, Vec<Value>)> {
     Ok((queue, messages))
 }
 
-/// The rules that the three batches share, for one of them with entries that would else be fine.
-async fn has_the_rules_of_batches(aws: &Aws, operation: &str, entry: Value) -> Result {
+/// The three operations, with an entry that would be fine but for its id.
+fn operations() -> [(&'static str, Value); 3] {
+    [
+        ("SendMessageBatch", json!({"MessageBody": "x"})),
+        ("DeleteMessageBatch", json!({"ReceiptHandle": "x"})),
+        (
+            "ChangeMessageVisibilityBatch",
+            json!({"ReceiptHandle": "x", "VisibilityTimeout": 1}),
+        ),
+    ]
+}
+
+/// All three operations refuse a batch of these ids.
+async fn refused(aws: &Aws, ids: &[&str], code: &str, words: &str) -> Result {
     let queue = aws.queue("batched", json!({})).await?;
-    let with_ids = |ids: &[String]| -> Value {
-        ids.iter()
+    for (operation, entry) in operations() {
+        let entries = ids
+            .iter()
             .map(|id| with(entry.clone(), json!({"Id": id})))
-            .collect()
-    };
-    let ids = |ids: &[&str]| with_ids(&ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
-    batch(aws, operation, &queue, json!([]))
-        .await?
-        .refused(400, "EmptyBatchRequest")?;
-    let twenty: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    batch(aws, operation, &queue, with_ids(&twenty))
-        .await?
-        .refused_saying(
-            400,
-            "TooManyEntriesInBatchRequest",
-            "Maximum number of entries per request are 10. You have sent 20.",
-        )?;
-    batch(aws, operation, &queue, ids(&["same", "other", "same"]))
-        .await?
-        .refused_saying(400, "BatchEntryIdsNotDistinct", "Id same repeated.")?;
-    let long = "x".repeat(81);
-    for id in ["", "invalid:id", "two words", long.as_str()] {
-        batch(aws, operation, &queue, ids(&[id])).await?.refused_saying(
-            400,
-            "InvalidBatchEntryId",
-            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It \
-             can be at most 80 letters long.",
-        )?;
+            .collect();
+        batch(aws, operation, &queue, entries)
+            .await?
+            .refused_saying(400, code, words)?;
     }
-    let mut missing = queue.clone();
-    missing.url.push_str("-missing");
-    batch(aws, operation, &missing, ids(&["one"]))
-        .await?
-        .refused(400, "QueueDoesNotExist")
+    Ok(())
 }
 
 checks! {
-    SEND_BATCH => async fn a_batch_of_messages_is_refused_whole_for_its_form(aws: Aws) {
-        has_the_rules_of_batches(&aws, "SendMessageBatch", json!({"MessageBody": "x"})).await
+    SEND_BATCH => async fn an_empty_batch_is_refused(aws: Aws) {
+        refused(&aws, &[], "EmptyBatchRequest", "").await
     }
 
-    DELETE_BATCH => async fn a_batch_of_deletions_is_refused_whole_for_its_form(aws: Aws) {
-        has_the_rules_of_batches(&aws, "DeleteMessageBatch", json!({"ReceiptHandle": "x"})).await
+    SEND_BATCH => async fn more_than_ten_entries_are_refused_and_counted(aws: Aws) {
+        let ids: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let words = "Maximum number of entries per request are 10. You have sent 20.";
+        refused(&aws, &ids, "TooManyEntriesInBatchRequest", words).await
     }
 
-    VISIBILITY_BATCH => async fn a_batch_of_timeouts_is_refused_whole_for_its_form(aws: Aws) {
-        let entry = json!({"ReceiptHandle": "x", "VisibilityTimeout": 1});
-        has_the_rules_of_batches(&aws, "ChangeMessageVisibilityBatch", entry).await
+    SEND_BATCH => async fn two_entries_with_one_id_are_refused(aws: Aws) {
+        refused(&aws, &["same", "other", "same"], "BatchEntryIdsNotDistinct", "").await
+    }
+
+    SEND_BATCH => async fn an_entry_id_is_of_letters_digits_hyphens_and_underscores(aws: Aws) {
+        for id in ["", "invalid:id", "two words", &"testLongId".repeat(10)] {
+            let words = "A batch entry id can only contain alphanumeric characters, hyphens and \
+                         underscores. It can be at most 80 letters long.";
+            refused(&aws, &[id], "InvalidBatchEntryId", words).await?;
+        }
+        Ok(())
+    }
+
+    SEND_BATCH => async fn a_batch_for_a_queue_that_is_not_there_is_refused(aws: Aws) {
+        let mut queue = aws.queue("batched", json!({})).await?;
+        queue.url.push_str("-missing");
+        for (operation, entry) in operations() {
+            let entries = json!([with(entry, json!({"Id": "one"}))]);
+            batch(&aws, operation, &queue, entries).await?.refused(400, "QueueDoesNotExist")?;
+        }
+        Ok(())
+    }
+
+    SEND_BATCH => async fn the_queues_own_limit_is_for_each_message_and_not_for_the_batch(aws: Aws) {
+        let queue = aws.queue("batched", json!({"MaximumMessageSize": "2048"})).await?;
+        let body = "a".repeat(2048);
+        let two = json!([{"Id": "1", "MessageBody": body}, {"Id": "2", "MessageBody": "a"}]);
+        let reply = send(&aws, &queue, two).await?.ok()?;
+        ensure_eq!(ids(&reply, "/Successful"), ["1", "2"]);
+        Ok(())
     }
 
     SEND_BATCH => async fn ten_messages_are_sent_and_answered_by_id(aws: Aws) {

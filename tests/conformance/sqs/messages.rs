@@ -178,14 +178,16 @@ checks! {
             .refused(400, "InvalidParameterValue")
     }
 
-    SEND => async fn a_trace_header_is_kept_and_digested(aws: Aws) {
+    SEND => async fn a_trace_header_is_kept_and_has_a_digest_of_its_own(aws: Aws) {
         let queue = aws.queue("letters", json!({})).await?;
-        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
-        let traced = json!({"MessageSystemAttributes": {
-            "AWSTraceHeader": {"DataType": "String", "StringValue": header},
-        }});
-        let sent = aws.send(&queue, "traced", traced).await?;
-        ensure_eq!(sent.text_at("/MD5OfMessageSystemAttributes")?.len(), 32);
+        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        let traced = json!({
+            "MessageAttributes": {"timestamp": {"DataType": "Number", "StringValue": "1493147359900"}},
+            "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": header}},
+        });
+        let sent = aws.send(&queue, "test", traced).await?;
+        ensure_eq!(sent.text_at("/MD5OfMessageAttributes")?, "235c5c510d26fb653d073faed50ae77c");
+        ensure_eq!(sent.text_at("/MD5OfMessageSystemAttributes")?, "5ae4d5d7636402d80f4eb6d213245a88");
         let received = aws.received(&queue).await?;
         ensure_eq!(received.text_at("/Attributes/AWSTraceHeader")?, header);
         Ok(())

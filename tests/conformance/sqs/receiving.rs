@@ -111,6 +111,16 @@ checks! {
         Ok(())
     }
 
+    RECEIVE => async fn a_long_poll_does_not_wait_for_as_many_as_were_asked_for(aws: Aws) {
+        let queue = aws.queue("letters", json!({})).await?;
+        aws.send(&queue, "only", json!({})).await?;
+        let since = Instant::now();
+        let ask = json!({"WaitTimeSeconds": 20, "MaxNumberOfMessages": 10});
+        ensure_eq!(aws.receive(&queue, ask).await?.len(), 1);
+        ensure!(since.elapsed() < Duration::from_secs(10), "took {:?}", since.elapsed());
+        Ok(())
+    }
+
     RECEIVE => async fn a_long_poll_ends_when_a_delay_does(aws: Aws) {
         let queue = aws.queue("letters", json!({})).await?;
         aws.send(&queue, "awaited", json!({"DelaySeconds": 2})).await?;

@@ -196,6 +196,12 @@ checks! {
         )
     }
 
+    SET_ATTRIBUTES => async fn a_fifo_queue_can_be_told_again_that_it_is_one(aws: Aws) {
+        let queue = aws.fifo("changed", json!({})).await?;
+        set(&aws, &queue, json!({"FifoQueue": "true"})).await?.ok()?;
+        Ok(())
+    }
+
     SET_ATTRIBUTES => async fn a_queue_that_is_not_there_cannot_be_changed(aws: Aws) {
         let mut queue = aws.queue("changed", json!({})).await?;
         queue.url.push_str("-missing");
@@ -214,11 +220,13 @@ checks! {
     }
 
     SET_ATTRIBUTES => async fn there_is_one_encryption_at_a_time(aws: Aws) {
-        let queue = aws.queue("sealed", json!({"KmsMasterKeyId": "alias/aws/sqs"})).await?;
-        set(&aws, &queue, json!({"SqsManagedSseEnabled": "true"})).await?.refused_saying(
+        let queue = aws.queue("sealed", json!({})).await?;
+        let both = json!({"KmsMasterKeyId": "testKeyId", "SqsManagedSseEnabled": "true"});
+        set(&aws, &queue, both).await?.refused_saying(
             400,
             "InvalidAttributeName",
-            "You can use one type of server-side encryption (SSE) at one time.",
+            "You can use one type of server-side encryption (SSE) at one time. You can either enable \
+             KMS SSE or SQS SSE.",
         )
     }
 

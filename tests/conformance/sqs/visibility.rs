@@ -88,6 +88,15 @@ checks! {
         Ok(())
     }
 
+    VISIBILITY => async fn an_older_handle_changes_the_timeout_as_well(aws: Aws) {
+        let (queue, old) = leased(&aws, 0).await?;
+        // As recorded from AWS.
+        ensure_eq!(aws.receive(&queue, json!({"VisibilityTimeout": 600, "WaitTimeSeconds": 5})).await?.len(), 1);
+        change(&aws, &queue, &old, 0).await?.ok()?;
+        ensure_eq!(aws.received(&queue).await?["MessageId"], old["MessageId"]);
+        Ok(())
+    }
+
     VISIBILITY => async fn a_timeout_beyond_twelve_hours_is_refused(aws: Aws) {
         let (queue, message) = leased(&aws, 60).await?;
         for seconds in [-1, 43_201] {

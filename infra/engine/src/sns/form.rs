@@ -7,28 +7,19 @@ use std::collections::BTreeMap;
 /// How many parts a dotted name may have. The deepest that SNS knows has seven.
 const PARTS_MAX: usize = 12;
 
-/// What comes with a form, in the head of its request.
-#[derive(Debug, Default)]
-pub(crate) struct Caller {
-    /// The X-Ray header.
-    pub(crate) trace: Option<String>,
-    /// Whether there is a signature, whatever it is worth.
-    pub(crate) signed: bool,
-}
-
 /// A form, or a branch of one.
 #[derive(Debug, Default)]
 pub(super) struct Form {
     value: Option<String>,
     branches: BTreeMap<String, Form>,
-    /// Of a whole form: with what it came.
-    caller: Caller,
+    /// Of a whole form: the header with which it came that goes with what it publishes.
+    trace: Option<String>,
 }
 
 impl Form {
-    pub(super) fn new(fields: Vec<(String, String)>, caller: Caller) -> Form {
+    pub(super) fn new(fields: Vec<(String, String)>, trace: Option<String>) -> Form {
         let mut root = Form {
-            caller,
+            trace,
             ..Form::default()
         };
         for (name, value) in fields {
@@ -41,14 +32,9 @@ impl Form {
         root
     }
 
-    /// The X-Ray header of the call, which goes with what it publishes.
+    /// The X-Ray header of the call.
     pub(super) fn trace(&self) -> Option<&str> {
-        self.caller.trace.as_deref()
-    }
-
-    /// Whether the call bears a signature. It is not checked.
-    pub(super) fn signed(&self) -> bool {
-        self.caller.signed
+        self.trace.as_deref()
     }
 
     fn at(&self, path: &str) -> Option<&Form> {
@@ -129,7 +115,7 @@ mod tests {
             fields
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            Caller::default(),
+            None,
         );
         let map = form.map("Attributes.entry", "key", "value");
         assert_eq!(map["a"], "1");

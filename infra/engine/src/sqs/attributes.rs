@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const ATTRIBUTES_MAX: usize = 10;
 /// The longest attribute name, in characters (AWS, same page: 256).
 const NAME_LEN_MAX: usize = 256;
+/// The longest data type with its label, in characters (AWS, same page: 256).
+const TYPE_LEN_MAX: usize = 256;
 
 /// Message attributes by name: sorted, as their MD5 wants them.
 pub(crate) type Attributes = BTreeMap<String, Attribute>;
@@ -77,10 +79,11 @@ pub(super) fn check(attributes: &Attributes) -> Result<(), SqsError> {
 fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     let lower = name.to_ascii_lowercase();
     let well_formed = !name.is_empty()
-        && name.len() <= NAME_LEN_MAX
+        && name.chars().count() <= NAME_LEN_MAX
+        // Letters of all alphabets: AWS takes them, though its page names A-Z.
         && name
             .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
         && !name.starts_with('.')
         && !name.ends_with('.')
         && !name.contains("..")
@@ -88,9 +91,14 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
         && !lower.starts_with("amazon.");
     if !well_formed {
         return Err(SqsError::invalid(format!(
-            "Message (user) attribute name '{name}' is invalid: it can contain A-Z, a-z, 0-9, \
+            "Message (user) attribute name '{name}' is invalid: it can contain letters, digits, \
              underscore, hyphen and single periods within, at most {NAME_LEN_MAX} characters, and \
              must not start with AWS. or Amazon."
+        )));
+    }
+    if attribute.data_type.chars().count() > TYPE_LEN_MAX {
+        return Err(SqsError::invalid(format!(
+            "The type of message (user) attribute '{name}' is longer than {TYPE_LEN_MAX} characters."
         )));
     }
     let kind = attribute.base_type();
@@ -102,7 +110,10 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     match kind {
         "String" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
-            Some(text) => check_characters(text),
+            Some(text) if text.chars().all(carried) => Ok(()),
+            Some(_) => Err(SqsError::invalid(format!(
+                "Message (user) attribute '{name}' contains characters that are not allowed."
+            ))),
         },
         "Number" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
@@ -123,9 +134,13 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     }
 }
 
-/// SQS takes what XML 1.0 can carry.
+/// What XML 1.0 can carry.
+fn carried(c: char) -> bool {
+    matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Checks the characters of a body.
 pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
-    let carried = |c: char| matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(carried) {
         Ok(())
     } else {

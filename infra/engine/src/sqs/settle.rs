@@ -136,10 +136,14 @@ pub(super) fn change_one(
             "Message does not exist or is not available for visibility timeout change.",
         ));
     };
-    // The last to receive a message of a standard queue may lengthen a lease that has run out, as
-    // AWS allows; not one that was given up.
-    let ended = row.visible_at <= work.now && (queue.fifo() || row.leased_at == 0);
-    if receipt != Handle::of(&row) || ended {
+    // Of a standard queue, AWS takes the handles of earlier receives as well, and after the lease
+    // has run out; not one that was given up.
+    let good = if queue.fifo() {
+        receipt == Handle::of(&row) && row.visible_at > work.now
+    } else {
+        row.leased_at > 0
+    };
+    if !good {
         return Err(SqsError::not_in_flight(handle));
     }
     let visible_at = work.now + seconds * 1000;

@@ -3,8 +3,6 @@
 mod dynamo;
 mod fifo;
 mod filters;
-mod functions;
-mod hook;
 mod killed;
 mod moves;
 mod publishing;
@@ -19,5 +17,3 @@ mod support;
 mod tenants;
 mod tenants_kept;
 mod topics;
-mod web_retries;
-mod web_subscriptions;
