@@ -275,8 +275,11 @@ impl Refused {
             status,
             words,
         } = self.terms();
+        // Of a malformed credential the words repeat the access key id, which no log needs.
+        let reason = Some(words.as_str()).filter(|_| code != "IncompleteSignature");
         tracing::warn!(
             code,
+            reason,
             "a request came to no account and region of the engine"
         );
         let for_sqs = || SqsError::outside(name, code, status, words.clone());
