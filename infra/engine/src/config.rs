@@ -16,6 +16,10 @@ pub struct EngineConfig {
     pub account: String,
     /// The clock of all three services.
     pub clock: Clock,
+    /// Where the functions are that SNS subscriptions name: the base URL of a Lambda Invoke API,
+    /// for instance `http://127.0.0.1:9000` of `cargo lambda watch`. Without one, what is sent to
+    /// a function counts as refused.
+    pub lambda_endpoint: Option<String>,
 }
 
 impl Default for EngineConfig {
@@ -26,6 +30,7 @@ impl Default for EngineConfig {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             clock: Clock::real(),
+            lambda_endpoint: None,
         }
     }
 }
@@ -81,6 +86,9 @@ pub enum EngineError {
         /// The newest one known here.
         known: i64,
     },
+    /// The Lambda endpoint is no base of HTTP URLs.
+    #[error("the Lambda endpoint {0} is no http or https URL")]
+    LambdaEndpoint(String),
     /// Any other failure of the storage.
     #[error("the engine's storage failed: {0}")]
     Storage(String),

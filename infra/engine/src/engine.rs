@@ -3,6 +3,7 @@
 use crate::config::{EngineConfig, EngineError};
 use crate::connector::InProcess;
 use crate::scope::Scope;
+use crate::sns::Outside;
 use crate::state::Place;
 use crate::tenants::Tenants;
 use crate::wire::Call;
@@ -35,6 +36,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct Inner {
     tenants: Tenants,
+    outside: Outside,
 }
 
 impl Engine {
@@ -43,13 +45,14 @@ impl Engine {
     /// # Errors
     /// When the state directory cannot be written, is in use, or holds a damaged file.
     pub async fn open(config: EngineConfig) -> Result<Engine, EngineError> {
+        let outside = Outside::new(config.lambda_endpoint.as_deref())?;
         let own = Scope {
             account: config.account,
             region: config.region,
         };
         let place = Place::open(&config.state, &own)?;
-        let tenants = Tenants::open(place, &own, config.clock, IN_PROCESS_URL)?;
-        let inner = Arc::new(Inner { tenants });
+        let tenants = Tenants::open(place, &own, config.clock, IN_PROCESS_URL, outside.clone())?;
+        let inner = Arc::new(Inner { tenants, outside });
         tokio::spawn(upkeep(Arc::downgrade(&inner)));
         Ok(Engine { inner })
     }
@@ -79,10 +82,28 @@ impl Engine {
             .build()
     }
 
-    /// The base of the queue URLs given out from now on, for instance `http://127.0.0.1:4566`.
-    /// Queue URLs are understood whatever their base.
+    /// The base of the queue URLs given out from now on, and of the links in SNS's messages, for
+    /// instance `http://127.0.0.1:4566`. Queue URLs are understood whatever their base.
     pub fn set_public_url(&self, url: String) {
         self.inner.tenants.set_public_url(&url);
+    }
+}
+
+impl Engine {
+    /// Sends what SNS has for web endpoints at `authority`, a host with or without a port, to
+    /// `router` from now on, in this process and on the engine's clock: for tests on virtual time,
+    /// which passes while a socket is waited for. The same goes for a Lambda endpoint there.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use callboard_engine::{Engine, EngineConfig};
+    /// let engine = Engine::open(EngineConfig::default()).await?;
+    /// let hooks = axum::Router::new().fallback(|body: String| async move { drop(body) });
+    /// engine.route_in_process("hooks.test", hooks);
+    /// # Ok(()) }
+    /// ```
+    pub fn route_in_process(&self, authority: &str, router: axum::Router) {
+        self.inner.outside.route(authority, router);
     }
 }
 

@@ -28,6 +28,7 @@ mod sns;
 mod sqs;
 mod state;
 mod tenants;
+mod web;
 mod wire;
 
 pub use clock::Clock;

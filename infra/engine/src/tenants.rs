@@ -5,6 +5,7 @@ use crate::config::EngineError;
 use crate::dynamo::Dynamo;
 use crate::messages::{Messages, PublicUrl};
 use crate::scope::{Scope, Unscoped};
+use crate::sns::{Outside, Sender};
 use crate::sqs::{self, SqsError};
 use crate::state::Place;
 use crate::wire::{Answer, Call, Destination};
@@ -35,6 +36,7 @@ pub(crate) struct Tenants {
     others: RwLock<BTreeMap<Scope, Arc<Tenant>>>,
     clock: Clock,
     public_url: PublicUrl,
+    outside: Outside,
     /// Where the engine was opened: a caller's own runtime may end before the engine does.
     runtime: Handle,
     /// Declared last: the directory is given back after the databases are closed.
@@ -79,8 +81,13 @@ impl Tenant {
                 sqs::query::answer(&self.messages, fields, &call.path).await
             }
             Destination::Form(fields) => {
-                sns::answer(&self.messages, fields, call.header("x-amzn-trace-id")).await
+                let caller = sns::Caller {
+                    trace: call.header("x-amzn-trace-id").map(str::to_owned),
+                    signed: call.signed(),
+                };
+                sns::answer(&self.messages, fields, caller).await
             }
+            Destination::Confirmations => sns::confirmations(&self.messages),
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
             Destination::Unnamed => dynamo::unnamed(call),
@@ -106,6 +113,7 @@ impl Tenants {
         own: &Scope,
         clock: Clock,
         public_url: &str,
+        outside: Outside,
     ) -> Result<Tenants, EngineError> {
         let public_url = PublicUrl::new(public_url, &own.region);
         let tenants = Tenants {
@@ -113,6 +121,7 @@ impl Tenants {
             others: RwLock::default(),
             clock,
             public_url,
+            outside,
             runtime: Handle::current(),
             place,
         };
@@ -145,10 +154,35 @@ impl Tenants {
         if destination == Destination::Health {
             return self.health();
         }
-        match self.of(call) {
+        match self
+            .of_link(call, &destination)
+            .map_or_else(|| self.of(call), Ok)
+        {
             Ok(tenant) => tenant.answer(destination, call).await,
             Err(refused) => refused.answer(&destination),
         }
+    }
+
+    /// The tenant of a link in a message of SNS's, which bears no signature but names its topic or
+    /// subscription, if somebody has called it already.
+    fn of_link(&self, call: &Call, destination: &Destination) -> Option<Arc<Tenant>> {
+        let Destination::Form(fields) = destination else {
+            return None;
+        };
+        let names = ["TopicArn", "SubscriptionArn"];
+        let mut fields = fields.iter();
+        let (_, arn) = fields.find(|(name, _)| names.contains(&name.as_str()))?;
+        if call.signed() {
+            return None;
+        }
+        let mut parts = arn.split(':').skip(3);
+        let (region, account) = (parts.next()?, parts.next()?);
+        let scope = Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        others.get(&scope).cloned()
     }
 
     fn of(&self, call: &Call) -> Result<Arc<Tenant>, Refused> {
@@ -201,6 +235,10 @@ impl Tenants {
     fn start(&self, tenant: &Arc<Tenant>) {
         let told = tenant.messages.moving();
         self.runtime.spawn(moves(Arc::downgrade(tenant), told));
+        let told = tenant.messages.delivering();
+        let sender = Sender::new(self.outside.clone());
+        self.runtime
+            .spawn(deliveries(Arc::downgrade(tenant), sender, told));
     }
 
     fn health(&self) -> Answer {
@@ -228,6 +266,17 @@ async fn moves(tenant: Weak<Tenant>, told: Arc<tokio::sync::Notify>) {
             },
             None => told.notified().await,
         }
+    }
+}
+
+/// Sends to endpoints outside whatever waits for them, also what did so at the start.
+async fn deliveries(tenant: Weak<Tenant>, mut sender: Sender, told: Arc<tokio::sync::Notify>) {
+    loop {
+        let wait = match tenant.upgrade() {
+            Some(tenant) => sender.advance(&tenant.messages),
+            None => return,
+        };
+        sender.rest(wait, &told).await;
     }
 }
 

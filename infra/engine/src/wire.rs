@@ -33,6 +33,8 @@ pub(crate) enum Destination {
     },
     /// JSON without the name of an operation, or with one of no service here.
     Unnamed,
+    /// Who is asked to confirm a subscription.
+    Confirmations,
     Nowhere,
 }
 
@@ -57,9 +59,17 @@ impl Call {
             .is_some_and(|given| given.contains("json"))
     }
 
+    /// Whether it bears a signature, in its head or its query. Nothing here checks it.
+    pub(crate) fn signed(&self) -> bool {
+        self.headers.contains_key(header::AUTHORIZATION) || self.query.contains("X-Amz-Signature=")
+    }
+
     pub(crate) fn destination(&self) -> Destination {
         if self.method == Method::GET && self.path == "/_callboard/health" {
             return Destination::Health;
+        }
+        if self.method == Method::GET && self.path == "/_callboard/confirmations" {
+            return Destination::Confirmations;
         }
         if self.path == "/_callboard/sms" {
             return match self.method {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 /// How every ARN of the crate begins.
 const CRATE_PREFIX: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
+/// The region and account in them, of which a key of KMS has them too.
+const CRATE_SCOPE: &str = ":dynoxide:000000000000:";
 const ANY_PREFIX: &str = "arn:aws:dynamodb:";
 
 #[derive(Debug)]
@@ -128,11 +130,10 @@ impl Arns {
                 | "UntagResource"
                 | "ListTagsOfResource"
         );
-        if names_arns && body.contains(CRATE_PREFIX) {
-            body.replace(CRATE_PREFIX, &self.prefix)
-        } else {
-            body
+        if !names_arns || !body.contains(CRATE_SCOPE) {
+            return body;
         }
+        body.replace(CRATE_SCOPE, &format!(":{}:{}:", self.region, self.account))
     }
 }
 

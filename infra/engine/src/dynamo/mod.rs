@@ -163,6 +163,9 @@ impl Dynamo {
         reading: &Reading<'_>,
     ) -> Outcome<String> {
         let mut body = Cow::Borrowed(body);
+        if reading.fractional && !reading.beyond_serde {
+            body = Cow::Owned(validate::whole(&body)?);
+        }
         if reading.beyond_serde {
             match deep::way(operation, &body, reading) {
                 Way::Unreadable => {

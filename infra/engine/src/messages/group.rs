@@ -208,6 +208,9 @@ impl Store {
         if changes.moving {
             self.moving.notify_one();
         }
+        if changes.delivering {
+            self.delivering.notify_one();
+        }
         for queue in changes.arrivals {
             if let Some(waiting) = self.waiting.get(&queue) {
                 waiting.notify_waiters();

@@ -14,7 +14,7 @@ pub(crate) use rows::{Ready, Row};
 pub(crate) use work::Work;
 
 use crate::Clock;
-use crate::sns::Topics;
+use crate::sns::{self, Topics};
 use crate::sqs::Queues;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -72,11 +72,14 @@ struct Store {
     waiting: HashMap<i64, Arc<Notify>>,
     /// Told when dead letters are to be moved, and when nobody needs it any more.
     moving: Arc<Notify>,
+    /// The same for deliveries to endpoints outside.
+    delivering: Arc<Notify>,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         self.moving.notify_one();
+        self.delivering.notify_one();
     }
 }
 
@@ -149,6 +152,11 @@ impl Messages {
         self.store().moving.clone()
     }
 
+    /// What the sender of deliveries to endpoints outside listens to.
+    pub(crate) fn delivering(&self) -> Arc<Notify> {
+        self.store().delivering.clone()
+    }
+
     /// Clears away what time has ended: messages past their queue's retention, forgotten
     /// deduplication ids.
     pub(crate) fn upkeep(&self) {
@@ -156,6 +164,7 @@ impl Messages {
             work.forget_old_dedup_ids()?;
             work.forget_old_attempts()?;
             work.forget_deleted_names()?;
+            sns::forget_unconfirmed(work)?;
             for queue in work.queues.ids() {
                 work.expire(queue)?;
             }

@@ -122,7 +122,9 @@ fn load(db: Connection, journal: &str) -> Result<Store, StorageError> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.execute_batch(TABLES)?;
-    db.execute_batch(crate::sns::TABLES)?;
+    for tables in crate::sns::TABLES {
+        db.execute_batch(tables)?;
+    }
     db.pragma_update(None, "user_version", LAYOUT)?;
     let last_id = db.query_row("SELECT COALESCE(MAX(id), 0) FROM messages", [], |row| {
         row.get(0)
@@ -137,5 +139,6 @@ fn load(db: Connection, journal: &str) -> Result<Store, StorageError> {
         topics,
         waiting: HashMap::new(),
         moving: Arc::default(),
+        delivering: Arc::default(),
     })
 }

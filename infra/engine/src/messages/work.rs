@@ -32,6 +32,7 @@ pub(crate) struct Changes {
     pub(super) counts: Vec<(i64, i64)>,
     pub(super) leases: Vec<(i64, i64)>,
     pub(super) moving: bool,
+    pub(super) delivering: bool,
     pub(super) arrivals: Vec<i64>,
     pub(super) gone: Vec<i64>,
 }
@@ -96,6 +97,11 @@ impl<'a> Work<'a> {
     /// Wakes the mover of dead letters, after the commit.
     pub(crate) fn moving(&mut self) {
         self.changes.moving = true;
+    }
+
+    /// Wakes the sender of deliveries to endpoints outside, after the commit.
+    pub(crate) fn delivering(&mut self) {
+        self.changes.delivering = true;
     }
 
     /// Wakes who waits for messages of `queue`, after the commit.

@@ -1,6 +1,8 @@
-//! Delivery to queues: raw or wrapped, and what becomes of what a queue will not take.
+//! Delivery: raw or wrapped, into queues at once, to endpoints outside by `delivery_rows`; and
+//! what becomes of what is not taken.
 
 use super::Outcome;
+use super::delivery_rows::{self, Delivery, Kind};
 use super::message::Texts;
 use super::reply::SnsError;
 use super::sms::{self, Text};
@@ -30,6 +32,9 @@ pub(super) struct Published {
 
 pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
     for subscription in work.topics.subscriptions_of(&message.topic_arn) {
+        if subscription.pending {
+            continue;
+        }
         let filter = subscription.filter.as_ref();
         let body = message.texts.for_protocol(&subscription.protocol);
         if !filter.is_none_or(|filter| filter.passes(body, &message.attributes)) {
@@ -37,6 +42,9 @@ pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
         }
         match subscription.protocol.as_str() {
             "sms" => deliver_text(work, message, &subscription)?,
+            "http" | "https" | "lambda" => deliver_outside(work, message, &subscription)?,
+            // Confirmed by its token; no mail is sent.
+            "email" | "email-json" => {}
             _ => deliver_one(work, message, &subscription)?,
         }
     }
@@ -74,23 +82,91 @@ fn deliver_one(
     };
     let refusal = match queue(work, &subscription.endpoint) {
         None => "The specified queue does not exist.".to_owned(),
-        Some(queue) => match send_to(work, message, &queue, outgoing.clone()) {
+        Some(queue) => match send_to(work, message.into(), &queue, outgoing.clone()) {
             Ok(()) => return Ok(()),
             Err(refusal) => refusal?,
         },
     };
     // A client's error is not tried again (AWS, "message delivery retries").
+    dead_letter(
+        work,
+        subscription,
+        &Lost {
+            body: &outgoing.body,
+            attributes: &outgoing.attributes,
+            order: message.into(),
+            reason: &refusal,
+        },
+    )
+}
+
+/// Puts down what an endpoint outside of the engine is to get.
+fn deliver_outside(
+    work: &mut Work<'_>,
+    message: &Published,
+    subscription: &Subscription,
+) -> Outcome<()> {
+    let text = message.texts.for_protocol(&subscription.protocol);
+    let wrapped = wrapped(work, message, subscription);
+    let (body, dead_body, raw) = match subscription.protocol.as_str() {
+        "lambda" => {
+            let event = super::lambda::event(work, message, subscription);
+            (event, Some(wrapped), false)
+        }
+        _ if subscription.raw => (text.to_owned(), None, true),
+        _ => (wrapped, None, false),
+    };
+    let attributes = if raw {
+        message.attributes.clone()
+    } else {
+        Attributes::new()
+    };
+    delivery_rows::put(
+        work,
+        &Delivery {
+            kind: Kind::Notification,
+            protocol: subscription.protocol.clone(),
+            endpoint: subscription.endpoint.clone(),
+            topic_arn: message.topic_arn.clone(),
+            subscription_arn: subscription.arn.clone(),
+            message_id: message.message_id.clone(),
+            body,
+            raw,
+            dead_body,
+            attributes,
+            group: message.group.clone(),
+            trace: message.trace.clone(),
+        },
+    )
+}
+
+/// A message that an endpoint did not take, and why.
+#[derive(Debug)]
+pub(super) struct Lost<'a> {
+    pub(super) body: &'a str,
+    pub(super) attributes: &'a Attributes,
+    pub(super) order: Order<'a>,
+    pub(super) reason: &'a str,
+}
+
+/// Puts a lost message into the subscription's dead-letter queue, if it has one.
+pub(super) fn dead_letter(
+    work: &mut Work<'_>,
+    subscription: &Subscription,
+    lost: &Lost<'_>,
+) -> Outcome<()> {
     tracing::warn!(
         subscription = subscription.arn,
-        reason = refusal,
+        reason = lost.reason,
         dead_letter_queue = subscription.dead_letter_arn.is_some(),
-        "a queue did not take a published message"
+        "an endpoint did not take a published message"
     );
     let dead_letters = subscription.dead_letter_arn.as_deref();
     let Some(dead_letters) = dead_letters.and_then(|arn| queue(work, arn)) else {
         return Ok(());
     };
-    if let Err(refusal) = send_to(work, message, &dead_letters, outgoing) {
+    let dead = outgoing(lost.body.to_owned(), lost.attributes.clone());
+    if let Err(refusal) = send_to(work, lost.order, &dead_letters, dead) {
         tracing::error!(
             subscription = subscription.arn,
             reason = refusal?,
@@ -115,22 +191,44 @@ fn outgoing(body: String, attributes: Attributes) -> Outgoing {
     }
 }
 
+/// What a queue gets with a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) group: Option<&'a str>,
+    pub(super) dedup: Option<&'a str>,
+    /// Whether it comes from a FIFO topic.
+    pub(super) fifo: bool,
+    /// The X-Ray header with which it was published.
+    pub(super) trace: Option<&'a str>,
+}
+
+impl<'a> From<&'a Published> for Order<'a> {
+    fn from(message: &'a Published) -> Order<'a> {
+        Order {
+            group: message.group.as_deref(),
+            dedup: message.dedup.as_deref(),
+            fifo: message.fifo,
+            trace: message.trace.as_deref(),
+        }
+    }
+}
+
 /// Sends; a refusal by the queue is the inner text, a failure of the storage the inner error.
 fn send_to(
     work: &mut Work<'_>,
-    message: &Published,
+    order: Order<'_>,
     queue: &Queue,
     mut outgoing: Outgoing,
 ) -> Result<(), Outcome<String>> {
     if queue.fifo() {
-        outgoing.group.clone_from(&message.group);
-        outgoing.dedup.clone_from(&message.dedup);
-    } else if !message.fifo {
-        // A standard topic hands its group on for fair queues; a FIFO topic does not.
-        outgoing.group.clone_from(&message.group);
+        outgoing.dedup = order.dedup.map(str::to_owned);
     }
-    if let Some(trace) = &message.trace {
-        let trace = Attribute::string(trace.as_str());
+    if queue.fifo() || !order.fifo {
+        // A standard topic hands its group on for fair queues; a FIFO topic does not.
+        outgoing.group = order.group.map(str::to_owned);
+    }
+    if let Some(trace) = order.trace {
+        let trace = Attribute::string(trace);
         outgoing
             .system_attributes
             .insert(TRACE_HEADER.to_owned(), trace);
@@ -145,15 +243,11 @@ fn send_to(
 /// The JSON document that a queue without raw delivery gets: members in AWS's order, a line for
 /// each, as AWS writes it.
 fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) -> String {
-    let base = work.names.public_url();
     let text = |text: &str| Some(Value::from(text).to_string());
     // Nothing here signs; the members are there for readers that ask for them.
     let signed = |member: &str| text(member).filter(|_| !message.fifo);
-    let certificate = format!("{base}/SimpleNotificationService.pem");
-    let unsubscribe = format!(
-        "{base}/?Action=Unsubscribe&SubscriptionArn={}",
-        subscription.arn
-    );
+    let certificate = certificate_url(work);
+    let unsubscribe = unsubscribe_url(work, subscription);
     let members = [
         ("Type", text("Notification")),
         ("MessageId", text(&message.message_id)),
@@ -166,14 +260,33 @@ fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) ->
         ),
         ("Timestamp", text(&timestamp(work.now))),
         ("SignatureVersion", signed(&message.signature_version)),
-        ("Signature", signed("EXAMPLE")),
+        ("Signature", signed(SIGNATURE)),
         ("SigningCertURL", signed(&certificate)),
         ("UnsubscribeURL", text(&unsubscribe)),
         ("MessageAttributes", wrapped_attributes(&message.attributes)),
     ];
+    notice(&members)
+}
+
+/// What stands for a signature: nothing here signs.
+pub(super) const SIGNATURE: &str = "EXAMPLE";
+
+pub(super) fn certificate_url(work: &Work<'_>) -> String {
+    let base = work.names.public_url();
+    format!("{base}/SimpleNotificationService.pem")
+}
+
+pub(super) fn unsubscribe_url(work: &Work<'_>, subscription: &Subscription) -> String {
+    let base = work.names.public_url();
+    let arn = &subscription.arn;
+    format!("{base}/?Action=Unsubscribe&SubscriptionArn={arn}")
+}
+
+/// A document of members in JSON, as AWS writes it.
+pub(super) fn notice(members: &[(&str, Option<String>)]) -> String {
     let members: Vec<String> = members
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("  \"{name}\" : {}", value?)))
+        .iter()
+        .filter_map(|(name, value)| Some(format!("  \"{name}\" : {}", value.as_ref()?)))
         .collect();
     format!("{{\n{}\n}}", members.join(",\n"))
 }

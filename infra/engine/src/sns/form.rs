@@ -7,19 +7,28 @@ use std::collections::BTreeMap;
 /// How many parts a dotted name may have. The deepest that SNS knows has seven.
 const PARTS_MAX: usize = 12;
 
+/// What comes with a form, in the head of its request.
+#[derive(Debug, Default)]
+pub(crate) struct Caller {
+    /// The X-Ray header.
+    pub(crate) trace: Option<String>,
+    /// Whether there is a signature, whatever it is worth.
+    pub(crate) signed: bool,
+}
+
 /// A form, or a branch of one.
 #[derive(Debug, Default)]
 pub(super) struct Form {
     value: Option<String>,
     branches: BTreeMap<String, Form>,
-    /// Of a whole form: the header with which it came that goes with what it publishes.
-    trace: Option<String>,
+    /// Of a whole form: with what it came.
+    caller: Caller,
 }
 
 impl Form {
-    pub(super) fn new(fields: Vec<(String, String)>, trace: Option<String>) -> Form {
+    pub(super) fn new(fields: Vec<(String, String)>, caller: Caller) -> Form {
         let mut root = Form {
-            trace,
+            caller,
             ..Form::default()
         };
         for (name, value) in fields {
@@ -32,9 +41,14 @@ impl Form {
         root
     }
 
-    /// The X-Ray header of the call.
+    /// The X-Ray header of the call, which goes with what it publishes.
     pub(super) fn trace(&self) -> Option<&str> {
-        self.trace.as_deref()
+        self.caller.trace.as_deref()
+    }
+
+    /// Whether the call bears a signature. It is not checked.
+    pub(super) fn signed(&self) -> bool {
+        self.caller.signed
     }
 
     fn at(&self, path: &str) -> Option<&Form> {
@@ -115,7 +129,7 @@ mod tests {
             fields
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            None,
+            Caller::default(),
         );
         let map = form.map("Attributes.entry", "key", "value");
         assert_eq!(map["a"], "1");

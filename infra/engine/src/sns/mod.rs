@@ -1,12 +1,20 @@
 //! SNS, in AWS's Query protocol: form in, XML out.
 //!
 //! Topics deliver to SQS queues of the same engine, in the transaction of the publish: what was
-//! answered with 200 is in every queue that should have it. Text messages are kept for
-//! `GET /_callboard/sms`. Other protocols are not here and are refused when subscribed.
+//! answered with 200 is in every queue that should have it. What goes to web endpoints and
+//! functions is put down in that transaction, and sent after it until it is taken. Text messages
+//! are kept for `GET /_callboard/sms`. Other protocols are refused when subscribed.
 
+mod confirmation;
 mod delivery;
+mod delivery_policy;
+mod delivery_request;
+mod delivery_rows;
+mod delivery_worker;
+mod endpoint;
 mod filter;
 mod form;
+mod lambda;
 mod message;
 mod publish;
 mod reply;
@@ -14,12 +22,19 @@ mod sms;
 mod subscriptions;
 mod topics;
 
+pub(crate) use confirmation::{forget_unconfirmed, shown as confirmations};
+pub(crate) use delivery_request::Outside;
+pub(crate) use delivery_worker::Sender;
+pub(crate) use form::Caller;
 pub(crate) use sms::{forget as forget_texts, kept as kept_texts};
 pub(crate) use topics::Topics;
 
 /// What is kept of SNS beside topics and subscriptions.
-pub(crate) const TABLES: &str =
-    "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);";
+pub(crate) const TABLES: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);",
+    confirmation::TABLES,
+    delivery_rows::TABLES,
+];
 
 use crate::messages::{Messages, Work};
 use crate::wire::Answer;
@@ -32,9 +47,9 @@ type Outcome<T> = Result<T, SnsError>;
 pub(crate) async fn answer(
     messages: &Messages,
     fields: Vec<(String, String)>,
-    trace: Option<&str>,
+    caller: Caller,
 ) -> Answer {
-    let form = Form::new(fields, trace.map(str::to_owned));
+    let form = Form::new(fields, caller);
     let action = form.text("Action").unwrap_or_default().to_owned();
     let Some(operation) = operation(&action) else {
         tracing::warn!(
@@ -71,6 +86,7 @@ fn operation(action: &str) -> Option<Operation> {
         "UntagResource" => topics::untag,
         "ListTagsForResource" => topics::tags,
         "Subscribe" => subscriptions::subscribe,
+        "ConfirmSubscription" => confirmation::confirm,
         "Unsubscribe" => subscriptions::unsubscribe,
         "GetSubscriptionAttributes" => subscriptions::attributes,
         "SetSubscriptionAttributes" => subscriptions::set_attribute,

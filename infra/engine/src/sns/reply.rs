@@ -127,6 +127,19 @@ impl SnsError {
         ))
     }
 
+    /// A call that must bear a signature and does not.
+    pub(super) fn unsigned() -> SnsError {
+        SnsError::new(
+            403,
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        )
+    }
+
+    pub(super) fn unauthorized(message: impl Into<String>) -> SnsError {
+        SnsError::new(403, "AuthorizationError", message)
+    }
+
     pub(super) fn no_topic() -> SnsError {
         SnsError::new(404, "NotFound", "Topic does not exist")
     }

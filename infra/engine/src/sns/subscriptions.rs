@@ -1,10 +1,13 @@
 //! Subscriptions: who gets what of a topic, and how.
 
 use super::Outcome;
+use super::confirmation;
+use super::delivery_policy::{OfSubscription, OfTopic};
+use super::delivery_rows;
+use super::endpoint;
 use super::filter::{Filter, Scope, check_object};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
-use super::sms;
 use super::topics::{self, Topic, page};
 use crate::messages::{StorageError, Work};
 use crate::wire::same_value;
@@ -25,16 +28,26 @@ const SETTABLE: [&str; 6] = [
     "SubscriptionRoleArn",
 ];
 
-/// A subscription of a queue or a telephone.
+/// What a subscription remembers among its attributes: whether it waits for its confirmation.
+const PENDING: &str = "PendingConfirmation";
+/// The same: whether it was confirmed by a signed call.
+const AUTHENTICATED: &str = "ConfirmationWasAuthenticated";
+/// The same, never shown: whether only signed calls may end it.
+const GUARDED: &str = "AuthenticateOnUnsubscribe";
+
+/// A subscription.
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub(super) arn: String,
     pub(super) topic_arn: String,
     pub(super) protocol: String,
-    /// The queue's ARN, or the telephone number.
+    /// The ARN of a queue or function, the URL, the address, or the telephone number.
     pub(super) endpoint: String,
-    attributes: BTreeMap<String, String>,
+    pub(super) attributes: BTreeMap<String, String>,
     pub(super) raw: bool,
+    /// Whether it waits for its confirmation, and gets nothing till then.
+    pub(super) pending: bool,
+    pub(super) policy: OfSubscription,
     pub(super) filter: Option<Filter>,
     pub(super) dead_letter_arn: Option<String>,
 }
@@ -64,7 +77,7 @@ impl Subscription {
     }
 
     /// Reads the attributes; the error is a reason as AWS words it.
-    fn new(
+    pub(super) fn new(
         arn: String,
         topic_arn: String,
         protocol: String,
@@ -100,12 +113,17 @@ impl Subscription {
             .transpose()?;
         let redrive = attributes.get("RedrivePolicy");
         let dead_letter_arn = redrive.map(|text| dead_letter_arn(text)).transpose()?;
+        let policy = attributes.get("DeliveryPolicy");
+        let policy = policy.map(|text| OfSubscription::read(text, raw));
+        let policy = policy.transpose()?.unwrap_or_default();
         Ok(Subscription {
             arn,
             topic_arn,
             protocol,
             endpoint,
             raw,
+            pending: attributes.get(PENDING).is_some_and(|it| it == "true"),
+            policy,
             filter,
             dead_letter_arn,
             attributes,
@@ -131,7 +149,21 @@ impl Subscription {
         names.all(|name| same_value(Some(&self.holds(name).to_owned()), other.holds(name)))
     }
 
-    fn shown(&self, account: &str) -> BTreeMap<String, String> {
+    /// Whether it gets its messages by HTTP or HTTPS.
+    pub(super) fn is_web(&self) -> bool {
+        matches!(self.protocol.as_str(), "http" | "https")
+    }
+
+    /// Whether it is the subscription of this endpoint.
+    pub(super) fn goes_to(&self, protocol: &str, endpoint: &str) -> bool {
+        self.protocol == protocol && self.endpoint == endpoint
+    }
+
+    fn is_guarded(&self) -> bool {
+        self.attributes.get(GUARDED).is_some_and(|it| it == "true")
+    }
+
+    fn shown(&self, account: &str, topic: &OfTopic) -> BTreeMap<String, String> {
         let mut shown: BTreeMap<String, String> = [
             ("SubscriptionArn", self.arn.as_str()),
             ("TopicArn", &self.topic_arn),
@@ -150,6 +182,15 @@ impl Subscription {
         let usual = "MessageAttributes".to_owned();
         shown.insert("FilterPolicyScope".to_owned(), usual);
         shown.extend(self.attributes.clone());
+        shown.remove(GUARDED);
+        if self.is_web() {
+            if self.attributes.contains_key("DeliveryPolicy") {
+                let own = self.policy.shown();
+                shown.insert("DeliveryPolicy".to_owned(), own);
+            }
+            let effective = self.policy.under(topic).shown();
+            shown.insert("EffectiveDeliveryPolicy".to_owned(), effective);
+        }
         if self.filter.is_none() {
             // A scope is kept, and shown once there is something in it.
             shown.remove("FilterPolicyScope");
@@ -188,16 +229,8 @@ fn check_filters(work: &Work<'_>, changed: &Subscription) -> Outcome<()> {
 /// What AWS asks of a subscription beyond each attribute for itself.
 fn check(topic: &Topic, subscription: &Subscription) -> Outcome<()> {
     let endpoint = subscription.endpoint.as_str();
-    if subscription.protocol == "sms" {
-        if !sms::is_number(endpoint) {
-            return Err(SnsError::invalid(format!(
-                "Invalid SMS endpoint: {endpoint}"
-            )));
-        }
-    } else if !endpoint.starts_with("arn:aws:sqs:") || endpoint.split(':').count() != 6 {
-        return Err(SnsError::invalid("Invalid parameter: SQS endpoint ARN"));
-    }
-    if endpoint.ends_with(".fifo") && !topic.fifo() {
+    endpoint::check(topic.fifo(), &subscription.protocol, endpoint)?;
+    if subscription.protocol == "sqs" && endpoint.ends_with(".fifo") && !topic.fifo() {
         return Err(SnsError::invalid(
             "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be \
              subscribed to standard SNS topics",
@@ -251,7 +284,7 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let topic_arn = form.given("TopicArn")?.to_owned();
     let topic = topics::find(work, &topic_arn)?;
     let protocol = form.required("Protocol")?.to_owned();
-    if !matches!(protocol.as_str(), "sqs" | "sms") {
+    if !endpoint::PROTOCOLS.contains(&protocol.as_str()) {
         tracing::warn!(
             protocol,
             "a subscription's protocol is not served by the engine"
@@ -261,7 +294,7 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         )));
     }
     let endpoint = form.required("Endpoint")?.to_owned();
-    let attributes = form.map("Attributes.entry", "key", "value");
+    let mut attributes = form.map("Attributes.entry", "key", "value");
     if attributes
         .keys()
         .any(|name| !SETTABLE.contains(&name.as_str()))
@@ -271,6 +304,10 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         ));
     }
     let names: Vec<String> = attributes.keys().cloned().collect();
+    if endpoint::WAITING.contains(&protocol.as_str()) {
+        attributes.insert(PENDING.to_owned(), "true".to_owned());
+        attributes.insert(AUTHENTICATED.to_owned(), "false".to_owned());
+    }
     let arn = format!("{topic_arn}:{}", crate::ids::random_id());
     let wanted =
         Subscription::new(arn, topic_arn, protocol, endpoint, attributes).map_err(|reason| {
@@ -281,9 +318,9 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         .topics
         .subscriptions_of(&wanted.topic_arn)
         .into_iter()
-        .find(|it| it.endpoint == wanted.endpoint && it.protocol == wanted.protocol);
-    let arn = match before {
-        Some(before) if before.agrees(&wanted, names.iter()) => before.arn.clone(),
+        .find(|it| it.goes_to(&wanted.protocol, &wanted.endpoint));
+    let subscription = match before {
+        Some(before) if before.agrees(&wanted, names.iter()) => before,
         Some(_) => {
             return Err(SnsError::invalid(
                 "Invalid parameter: Attributes Reason: Subscription already exists with different \
@@ -293,17 +330,53 @@ pub(super) fn subscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         None => {
             check_place(work, &wanted)?;
             check_filters(work, &wanted)?;
-            let arn = wanted.arn.clone();
-            keep(work, wanted)?;
-            arn
+            keep(work, wanted)?
         }
     };
+    if subscription.pending {
+        // Also when it is subscribed once more: the first letter may be lost.
+        confirmation::ask(work, &subscription)?;
+    }
+    let told = form.text("ReturnSubscriptionArn") == Some("true");
     let mut xml = Xml::default();
-    xml.text("SubscriptionArn", arn);
+    if subscription.pending && !told {
+        xml.text("SubscriptionArn", "pending confirmation");
+    } else {
+        xml.text("SubscriptionArn", &subscription.arn);
+    }
     Ok(xml)
 }
 
-fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<()> {
+/// Marks a pending subscription as confirmed.
+pub(super) fn set_confirmed(
+    work: &mut Work<'_>,
+    pending: &Subscription,
+    signed: bool,
+    guarded: bool,
+) -> Outcome<()> {
+    let mut confirmed = pending.clone();
+    confirmed.pending = false;
+    confirmed.attributes.remove(PENDING);
+    let flags = [(AUTHENTICATED, signed), (GUARDED, guarded)];
+    for (name, flag) in flags {
+        confirmed
+            .attributes
+            .insert(name.to_owned(), flag.to_string());
+    }
+    keep(work, confirmed).map(drop)
+}
+
+/// Removes a subscription with what it has not got yet.
+pub(super) fn remove(work: &mut Work<'_>, arn: &str) -> Result<(), StorageError> {
+    work.topics.touched = true;
+    work.topics.subscriptions.remove(arn);
+    delivery_rows::forget(work, arn)?;
+    work.db
+        .execute("DELETE FROM subscriptions WHERE arn = ?1", params![arn])?;
+    Ok(())
+}
+
+pub(super) fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<Arc<Subscription>> {
     let attributes = serde_json::to_string(&subscription.attributes)
         .map_err(|error| SnsError::internal(&error))?;
     work.db.execute(
@@ -317,18 +390,35 @@ fn keep(work: &mut Work<'_>, subscription: Subscription) -> Outcome<()> {
         ],
     )?;
     work.topics.touched = true;
-    let subscriptions = &mut work.topics.subscriptions;
-    subscriptions.insert(subscription.arn.clone(), Arc::new(subscription));
-    Ok(())
+    let subscription = Arc::new(subscription);
+    work.topics
+        .subscriptions
+        .insert(subscription.arn.clone(), subscription.clone());
+    Ok(subscription)
 }
 
 /// Unsubscribing what is not there is done already.
 pub(super) fn unsubscribe(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let arn = subscription_arn(form)?;
-    work.topics.touched = true;
-    work.topics.subscriptions.remove(arn);
-    work.db
-        .execute("DELETE FROM subscriptions WHERE arn = ?1", params![arn])?;
+    let Some(subscription) = work.topics.subscriptions.get(arn).cloned() else {
+        return Ok(Xml::default());
+    };
+    if subscription.pending {
+        return Err(SnsError::invalid(
+            "Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is \
+             pending confirmation",
+        ));
+    }
+    if !form.signed() && subscription.is_guarded() {
+        return Err(SnsError::unauthorized(
+            "The subscription can be ended by a signed request alone",
+        ));
+    }
+    remove(work, arn)?;
+    if !form.signed() && subscription.is_web() {
+        // AWS, `Unsubscribe`: whoever may have been meant is told, unless it was the owner's doing.
+        confirmation::take_leave(work, &subscription)?;
+    }
     Ok(Xml::default())
 }
 
@@ -351,7 +441,9 @@ fn find(work: &Work<'_>, form: &Form) -> Outcome<Arc<Subscription>> {
 pub(super) fn attributes(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
     let subscription = find(work, form)?;
     let mut xml = Xml::default();
-    xml.entries("Attributes", &subscription.shown(&work.names.account));
+    let topic = work.topics.delivery_policy(&subscription.topic_arn);
+    let shown = subscription.shown(&work.names.account, &topic.unwrap_or_default());
+    xml.entries("Attributes", &shown);
     Ok(xml)
 }
 
@@ -399,7 +491,11 @@ fn listed(subscriptions: Vec<Arc<Subscription>>, work: &Work<'_>, form: &Form) -
     xml.within("Subscriptions", |xml| {
         for subscription in subscriptions {
             xml.within("member", |xml| {
-                xml.text("SubscriptionArn", &subscription.arn)
+                let arn = match subscription.pending {
+                    true => "PendingConfirmation",
+                    false => &subscription.arn,
+                };
+                xml.text("SubscriptionArn", arn)
                     .text("Owner", &work.names.account)
                     .text("Protocol", &subscription.protocol)
                     .text("Endpoint", &subscription.endpoint)

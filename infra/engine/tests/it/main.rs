@@ -3,6 +3,8 @@
 mod dynamo;
 mod fifo;
 mod filters;
+mod functions;
+mod hook;
 mod killed;
 mod moves;
 mod publishing;
@@ -17,3 +19,5 @@ mod support;
 mod tenants;
 mod tenants_kept;
 mod topics;
+mod web_retries;
+mod web_subscriptions;

@@ -34,6 +34,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// What has been passed over since.
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
     pub(super) fn deepest(&self) -> usize {
         self.deepest
     }

@@ -9,6 +9,7 @@
 //! deeper than serde follows ([`deep`]), and whether AWS would read the request with its older
 //! layer ([`Reading::older`]).
 
+mod constraints;
 mod cursor;
 pub(super) mod deep;
 mod operations;
@@ -18,6 +19,8 @@ mod words;
 
 use dynoxide::DynoxideError;
 use serde::de::IgnoredAny;
+use serde_json::Value;
+use shape::Structure;
 use walk::{Fault, Walk};
 
 /// Levels of JSON that serde_json follows in one document; it gives up at the next.
@@ -32,8 +35,21 @@ pub(super) struct Reading<'a> {
     pub(super) older: bool,
     /// The outermost values that nest deeper than DynamoDB allows.
     pub(super) deep: Vec<deep::Deep<'a>>,
+    /// A whole number is written with a fraction or an exponent, and the crate does not read it.
+    pub(super) fractional: bool,
     /// The document is nested deeper than serde reads it.
     pub(super) beyond_serde: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn into_reading(self, operation: &str) -> Reading<'a> {
+        Reading {
+            older: self.older || reads_on_older_layer(operation),
+            fractional: self.fractional && !matches!(operation, "Query" | "Scan"),
+            beyond_serde: self.deepest() > SERDE_LEVELS,
+            deep: self.deep,
+        }
+    }
 }
 
 /// Whether there is an operation of this name.
@@ -45,18 +61,16 @@ pub(super) fn known(operation: &str) -> bool {
 ///
 /// # Errors
 /// A `SerializationException`: with AWS's words when a member has the wrong type, without a word
-/// when the body is no JSON object.
+/// when the body is no JSON object. A `ValidationException` when a member is missing, or is not
+/// what it may be.
 pub(super) fn read<'a>(operation: &str, body: &'a str) -> Result<Reading<'a>, DynoxideError> {
     let Some(shape) = operations::of(operation) else {
         return Ok(Reading::default());
     };
     let mut walk = Walk::new(body);
     match walk.document(shape) {
-        Ok(()) => Ok(Reading {
-            older: walk.older || reads_on_older_layer(operation),
-            beyond_serde: walk.deepest() > SERDE_LEVELS,
-            deep: walk.deep,
-        }),
+        Ok(()) if walk.constrained => constrained(shape, body, walk.into_reading(operation)),
+        Ok(()) => Ok(walk.into_reading(operation)),
         // What is no JSON further on is no JSON, whatever its beginning.
         Err(Fault::Type(words)) if serde_json::from_str::<IgnoredAny>(body).is_ok() => {
             Err(DynoxideError::SerializationException(words))
@@ -64,6 +78,44 @@ pub(super) fn read<'a>(operation: &str, body: &'a str) -> Result<Reading<'a>, Dy
         Err(Fault::Type(_) | Fault::Unreadable) => {
             Err(DynoxideError::SerializationException(String::new()))
         }
+    }
+}
+
+/// Looks again, for the words, at a request in which something may be missing or out of bounds.
+fn constrained<'a>(
+    shape: &Structure,
+    body: &str,
+    reading: Reading<'a>,
+) -> Result<Reading<'a>, DynoxideError> {
+    let request: Value = serde_json::from_str(body)
+        .map_err(|_| DynoxideError::SerializationException(String::new()))?;
+    match constraints::refusal(shape, &request) {
+        Some(words) => Err(DynoxideError::ValidationException(words)),
+        None => Ok(reading),
+    }
+}
+
+/// The body with every number made whole, towards nought, as AWS reads those of its model.
+pub(super) fn whole(body: &str) -> Result<String, DynoxideError> {
+    let mut request: Value = serde_json::from_str(body)
+        .map_err(|_| DynoxideError::SerializationException(String::new()))?;
+    truncate(&mut request);
+    Ok(request.to_string())
+}
+
+fn truncate(value: &mut Value) {
+    match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it saturates, as Java's does"
+            )]
+            let whole = number.as_f64().map(|number| number.trunc() as i64);
+            *value = whole.into();
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(truncate),
+        Value::Object(members) => members.values_mut().for_each(truncate),
+        _ => {}
     }
 }
 
@@ -210,6 +262,66 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_named_by_its_path_all_at_once() {
+        let refused = |operation, body| match read(operation, body) {
+            Err(DynoxideError::ValidationException(words)) => words,
+            other => panic!("{body} was not refused: {other:?}"),
+        };
+        let null = "failed to satisfy constraint: Member must not be null";
+        assert_eq!(
+            refused(
+                "BatchWriteItem",
+                r#"{"RequestItems":{"t":[{"PutRequest":{}}]}}"#
+            ),
+            format!(
+                "1 validation error detected: Value null at \
+                 'requestItems.t.member.1.member.putRequest.item' {null}"
+            )
+        );
+        assert_eq!(
+            refused(
+                "TransactGetItems",
+                r#"{"TransactItems":[{"Get":{"TableName":null}}]}"#
+            ),
+            format!(
+                "2 validation errors detected: Value null at \
+                 'transactItems.1.member.get.tableName' {null}; Value null at \
+                 'transactItems.1.member.get.key' {null}"
+            )
+        );
+    }
+
+    #[test]
+    fn what_the_crate_takes_for_granted_is_held_to_its_bounds() {
+        let refused = |operation, body: &str| match read(operation, body) {
+            Err(DynoxideError::ValidationException(words)) => words,
+            other => panic!("{body} was not refused: {other:?}"),
+        };
+        assert_eq!(
+            refused("ListStreams", r#"{"Limit":-1}"#),
+            "1 validation error detected: Value '-1' at 'limit' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1"
+        );
+        let index =
+            r#"{"LocalSecondaryIndexes":[{"KeySchema":[{"AttributeName":"a","KeyType":"x"}]}]}"#;
+        assert_eq!(
+            refused("CreateTable", index),
+            "1 validation error detected: Value 'x' at \
+             'localSecondaryIndexes.1.member.keySchema.1.member.keyType' failed to satisfy \
+             constraint: Member must satisfy enum value set: [HASH, RANGE]"
+        );
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_fraction() {
+        let body = r#"{"Limit":2.9}"#;
+        assert!(read("ListTables", body).expect("readable").fractional);
+        assert_eq!(whole(body).expect("JSON"), r#"{"Limit":2}"#);
+        // The crate reads these two, and tells of them as they are written.
+        assert!(!read("Scan", body).expect("readable").fractional);
+    }
+
+    #[test]
     fn nulls_and_members_that_are_not_known_are_passed_over() {
         let body = r#"{"TableName":null,"Key":null,"More":[{"TableName":1}],"Item":{"a":{"S":null,"X":4}}}"#;
         assert!(read("PutItem", body).is_ok());
@@ -225,6 +337,10 @@ mod tests {
             r#"{"Item":{"a":{"S":"a","N":null},"b":{"BOOL":true}}}"#
         ));
         assert!(!older(r#"{"Item":{"S":{"S":"a"},"N":{"N":"1"}}}"#));
-        assert!(read("BatchWriteItem", "{}").expect("readable").older);
+        assert!(
+            read("BatchWriteItem", r#"{"RequestItems":{}}"#)
+                .expect("readable")
+                .older
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations.html>.
 
 use super::shape::{Member, Origin, Shape, Structure};
-use Shape::{Any, Flag, List, Map, OldFlag, Struct, Text, Value, Values, Whole};
+use Shape::{Any, Count, Flag, List, Map, OldFlag, OneOf, Struct, Text, Value, Values, Whole};
 
 const INTEGER: Shape = Whole("Integer");
 const LONG: Shape = Whole("Long");
@@ -45,11 +45,10 @@ const STREAM_AND_KIND: &[Member] = &[
     ("TableClass", Text),
     ("DeletionProtectionEnabled", Flag),
     ("StreamSpecification", Struct(&STREAM_SPECIFICATION)),
-    ("AttributeDefinitions", List(&ATTRIBUTE_DEFINITION)),
 ];
 const INDEX: &[Member] = &[
     ("IndexName", Text),
-    ("KeySchema", List(&KEY_SCHEMA_ELEMENT)),
+    ("KeySchema", List(&INDEX_KEY)),
     ("Projection", Struct(&PROJECTION)),
 ];
 const VECTOR_INDEX: &[Member] = &[
@@ -66,16 +65,25 @@ const PARAMETERS: &[Member] = &[
     ("ReturnValuesOnConditionCheckFailure", Text),
 ];
 
+/// Structures: their names, members, and those that are required.
 macro_rules! structures {
-    ($($constant:ident: $name:literal = [$($group:expr),* $(,)?];)*) => {
-        $(static $constant: Structure = Structure { name: $name, members: &[$($group),*] };)*
+    ($($constant:ident: $name:literal = [$($group:expr),* $(,)?] $(needs [$($required:literal),*])?;)*) => {
+        $(static $constant: Structure = Structure {
+            name: $name,
+            members: &[$($group),*],
+            required: &[$($($required),*)?],
+        };)*
     };
 }
 
 /// As [`structures`], as the shapes that lists and maps hold.
 macro_rules! elements {
-    ($($constant:ident: $name:literal = [$($group:expr),* $(,)?];)*) => {
-        $(static $constant: Shape = Struct(&Structure { name: $name, members: &[$($group),*] });)*
+    ($($constant:ident: $name:literal = [$($group:expr),* $(,)?] $(needs [$($required:literal),*])?;)*) => {
+        $(static $constant: Shape = Struct(&Structure {
+            name: $name,
+            members: &[$($group),*],
+            required: &[$($($required),*)?],
+        });)*
     };
 }
 
@@ -93,24 +101,30 @@ elements! {
     VALUE_UPDATE: "AttributeValueUpdate" = [&[("Action", Text), ("Value", Value)]];
     KEYS_AND_ATTRIBUTES: "KeysAndAttributes" = [
         READ, NAMES, &[("Keys", List(&Values(Origin::Plain)))],
-    ];
+    ] needs ["Keys"];
     WRITE_REQUEST: "WriteRequest" = [&[
         ("PutRequest", Struct(&PUT_REQUEST)),
         ("DeleteRequest", Struct(&DELETE_REQUEST)),
     ]];
-    TRANSACT_GET_ITEM: "TransactGetItem" = [&[("Get", Struct(&TRANSACT_GET))]];
+    TRANSACT_GET_ITEM: "TransactGetItem" = [&[("Get", Struct(&TRANSACT_GET))]] needs ["Get"];
     TRANSACT_WRITE_ITEM: "TransactWriteItem" = [&[
         ("ConditionCheck", Struct(&CONDITION_CHECK)),
         ("Put", Struct(&TRANSACT_PUT)),
         ("Delete", Struct(&TRANSACT_DELETE)),
         ("Update", Struct(&TRANSACT_UPDATE)),
     ]];
-    BATCH_STATEMENT: "BatchStatementRequest" = [PARAMETERS, &[("ConsistentRead", Flag)]];
-    PARAMETERIZED_STATEMENT: "ParameterizedStatement" = [PARAMETERS];
+    BATCH_STATEMENT: "BatchStatementRequest" = [PARAMETERS, &[("ConsistentRead", Flag)]] needs ["Statement"];
+    PARAMETERIZED_STATEMENT: "ParameterizedStatement" = [PARAMETERS] needs ["Statement"];
     ATTRIBUTE_DEFINITION: "AttributeDefinition" = [&[
         ("AttributeName", Text), ("AttributeType", Text),
     ]];
     KEY_SCHEMA_ELEMENT: "KeySchemaElement" = [&[("AttributeName", Text), ("KeyType", Text)]];
+    INDEX_KEY: "KeySchemaElement" = [&[
+        ("AttributeName", Text), ("KeyType", OneOf(&["HASH", "RANGE"])),
+    ]] needs ["AttributeName", "KeyType"];
+    MORE_ATTRIBUTES: "AttributeDefinition" = [&[
+        ("AttributeName", Text), ("AttributeType", OneOf(&["B", "N", "S"])),
+    ]] needs ["AttributeName", "AttributeType"];
     LOCAL_INDEX: "LocalSecondaryIndex" = [INDEX];
     GLOBAL_INDEX: "GlobalSecondaryIndex" = [INDEX, THROUGHPUT];
     VECTOR: "VectorIndex" = [VECTOR_INDEX];
@@ -126,23 +140,23 @@ elements! {
         ("Create", Struct(&CREATE_VECTOR)),
         ("Delete", Struct(&DELETE_VECTOR)),
     ]];
-    TAG: "Tag" = [&[("Key", Text), ("Value", Text)]];
+    TAG: "Tag" = [&[("Key", Text), ("Value", Text)]] needs ["Key", "Value"];
 }
 
 structures! {
-    PUT_REQUEST: "PutRequest" = [ITEM];
-    DELETE_REQUEST: "DeleteRequest" = [KEY];
-    TRANSACT_GET: "Get" = [TABLE, KEY, NAMES, &[("ProjectionExpression", Text)]];
-    CONDITION_CHECK: "ConditionCheck" = [TABLE, KEY, BINDINGS, CONDITION];
-    TRANSACT_PUT: "Put" = [TABLE, ITEM, BINDINGS, CONDITION];
-    TRANSACT_DELETE: "Delete" = [TABLE, KEY, BINDINGS, CONDITION];
-    TRANSACT_UPDATE: "Update" = [TABLE, KEY, BINDINGS, CONDITION, &[("UpdateExpression", Text)]];
+    PUT_REQUEST: "PutRequest" = [ITEM] needs ["Item"];
+    DELETE_REQUEST: "DeleteRequest" = [KEY] needs ["Key"];
+    TRANSACT_GET: "Get" = [TABLE, KEY, NAMES, &[("ProjectionExpression", Text)]] needs ["TableName", "Key"];
+    CONDITION_CHECK: "ConditionCheck" = [TABLE, KEY, BINDINGS, CONDITION] needs ["TableName", "Key", "ConditionExpression"];
+    TRANSACT_PUT: "Put" = [TABLE, ITEM, BINDINGS, CONDITION] needs ["TableName", "Item"];
+    TRANSACT_DELETE: "Delete" = [TABLE, KEY, BINDINGS, CONDITION] needs ["TableName", "Key"];
+    TRANSACT_UPDATE: "Update" = [TABLE, KEY, BINDINGS, CONDITION, &[("UpdateExpression", Text)]] needs ["TableName", "Key", "UpdateExpression"];
     PROVISIONED_THROUGHPUT: "ProvisionedThroughput" = [&[
         ("ReadCapacityUnits", LONG), ("WriteCapacityUnits", LONG),
     ]];
     STREAM_SPECIFICATION: "StreamSpecification" = [&[
         ("StreamEnabled", Flag), ("StreamViewType", Text),
-    ]];
+    ]] needs ["StreamEnabled"];
     SSE: "SSESpecification" = [&[
         ("Enabled", Flag), ("SSEType", Text), ("KMSMasterKeyId", Text),
     ]];
@@ -151,11 +165,11 @@ structures! {
     ]];
     VECTOR_ATTRIBUTE: "VectorAttributeDefinition" = [&[("AttributeName", Text)]];
     CREATE_INDEX: "CreateGlobalSecondaryIndexAction" = [INDEX, THROUGHPUT];
-    UPDATE_INDEX: "UpdateGlobalSecondaryIndexAction" = [THROUGHPUT, &[("IndexName", Text)]];
-    DELETE_INDEX: "DeleteGlobalSecondaryIndexAction" = [&[("IndexName", Text)]];
+    UPDATE_INDEX: "UpdateGlobalSecondaryIndexAction" = [THROUGHPUT, &[("IndexName", Text)]] needs ["IndexName"];
+    DELETE_INDEX: "DeleteGlobalSecondaryIndexAction" = [&[("IndexName", Text)]] needs ["IndexName"];
     CREATE_VECTOR: "CreateVectorIndexAction" = [VECTOR_INDEX];
-    DELETE_VECTOR: "DeleteVectorIndexAction" = [&[("IndexName", Text)]];
-    TIME_TO_LIVE: "TimeToLiveSpecification" = [&[("Enabled", Flag), ("AttributeName", Text)]];
+    DELETE_VECTOR: "DeleteVectorIndexAction" = [&[("IndexName", Text)]] needs ["IndexName"];
+    TIME_TO_LIVE: "TimeToLiveSpecification" = [&[("Enabled", Flag), ("AttributeName", Text)]] needs ["Enabled", "AttributeName"];
 
     PUT_ITEM: "PutItemInput" = [TABLE, ITEM, WRITE, BINDINGS, CONDITION, CAPACITY];
     DELETE_ITEM: "DeleteItemInput" = [TABLE, KEY, WRITE, BINDINGS, CONDITION, CAPACITY];
@@ -174,28 +188,29 @@ structures! {
     ]];
     BATCH_GET_ITEM: "BatchGetItemInput" = [CAPACITY, &[
         ("RequestItems", Map(&KEYS_AND_ATTRIBUTES)),
-    ]];
+    ]] needs ["RequestItems"];
     BATCH_WRITE_ITEM: "BatchWriteItemInput" = [CAPACITY, &[
         ("RequestItems", Map(&List(&WRITE_REQUEST))), ("ReturnItemCollectionMetrics", Text),
-    ]];
+    ]] needs ["RequestItems"];
     TRANSACT_GET_ITEMS: "TransactGetItemsInput" = [CAPACITY, &[
         ("TransactItems", List(&TRANSACT_GET_ITEM)),
-    ]];
+    ]] needs ["TransactItems"];
     TRANSACT_WRITE_ITEMS: "TransactWriteItemsInput" = [CAPACITY, &[
         ("TransactItems", List(&TRANSACT_WRITE_ITEM)),
         ("ReturnItemCollectionMetrics", Text),
         ("ClientRequestToken", Text),
-    ]];
+    ]] needs ["TransactItems"];
     EXECUTE_STATEMENT: "ExecuteStatementInput" = [PARAMETERS, CAPACITY, &[
-        ("ConsistentRead", Flag), ("Limit", INTEGER), ("NextToken", Text),
-    ]];
+        ("ConsistentRead", Flag), ("Limit", Count), ("NextToken", Text),
+    ]] needs ["Statement"];
     BATCH_EXECUTE: "BatchExecuteStatementInput" = [CAPACITY, &[
         ("Statements", List(&BATCH_STATEMENT)),
-    ]];
+    ]] needs ["Statements"];
     EXECUTE_TRANSACTION: "ExecuteTransactionInput" = [CAPACITY, &[
         ("TransactStatements", List(&PARAMETERIZED_STATEMENT)), ("ClientRequestToken", Text),
-    ]];
+    ]] needs ["TransactStatements"];
     CREATE_TABLE: "CreateTableInput" = [TABLE, THROUGHPUT, STREAM_AND_KIND, &[
+        ("AttributeDefinitions", List(&ATTRIBUTE_DEFINITION)),
         ("KeySchema", List(&KEY_SCHEMA_ELEMENT)),
         ("LocalSecondaryIndexes", List(&LOCAL_INDEX)),
         ("GlobalSecondaryIndexes", List(&GLOBAL_INDEX)),
@@ -204,6 +219,7 @@ structures! {
         ("Tags", List(&TAG)),
     ]];
     UPDATE_TABLE: "UpdateTableInput" = [TABLE, THROUGHPUT, STREAM_AND_KIND, &[
+        ("AttributeDefinitions", List(&MORE_ATTRIBUTES)),
         ("GlobalSecondaryIndexUpdates", List(&GLOBAL_INDEX_UPDATE)),
         ("VectorIndexUpdates", List(&VECTOR_UPDATE)),
         ("SSESpecification", Struct(&SSE)),
@@ -212,22 +228,22 @@ structures! {
     LIST_TABLES: "ListTablesInput" = [&[("ExclusiveStartTableName", Text), ("Limit", INTEGER)]];
     UPDATE_TTL: "UpdateTimeToLiveInput" = [TABLE, &[
         ("TimeToLiveSpecification", Struct(&TIME_TO_LIVE)),
-    ]];
-    TAG_RESOURCE: "TagResourceInput" = [&[("ResourceArn", Text), ("Tags", List(&TAG))]];
-    UNTAG_RESOURCE: "UntagResourceInput" = [&[("ResourceArn", Text), ("TagKeys", List(&Text))]];
+    ]] needs ["TableName", "TimeToLiveSpecification"];
+    TAG_RESOURCE: "TagResourceInput" = [&[("ResourceArn", Text), ("Tags", List(&TAG))]] needs ["Tags"];
+    UNTAG_RESOURCE: "UntagResourceInput" = [&[("ResourceArn", Text), ("TagKeys", List(&Text))]] needs ["TagKeys"];
     LIST_TAGS: "ListTagsOfResourceInput" = [&[("ResourceArn", Text), ("NextToken", Text)]];
     LIST_STREAMS: "ListStreamsInput" = [TABLE, &[
-        ("Limit", INTEGER), ("ExclusiveStartStreamArn", Text),
+        ("Limit", Count), ("ExclusiveStartStreamArn", Text),
     ]];
     DESCRIBE_STREAM: "DescribeStreamInput" = [&[
         ("StreamArn", Text), ("Limit", INTEGER), ("ExclusiveStartShardId", Text),
         ("ShardFilter", Any),
-    ]];
+    ]] needs ["StreamArn"];
     GET_SHARD_ITERATOR: "GetShardIteratorInput" = [&[
         ("StreamArn", Text), ("ShardId", Text), ("ShardIteratorType", Text),
         ("SequenceNumber", Text),
-    ]];
-    GET_RECORDS: "GetRecordsInput" = [&[("ShardIterator", Text), ("Limit", INTEGER)]];
+    ]] needs ["StreamArn", "ShardId", "ShardIteratorType"];
+    GET_RECORDS: "GetRecordsInput" = [&[("ShardIterator", Text), ("Limit", Count)]] needs ["ShardIterator"];
     // Served by an endpoint of its own, whose words for types are serde's, as the crate's are.
     SEARCH_VECTORS: "SearchVectorsInput" = [];
 }

@@ -4,6 +4,10 @@
 #[derive(Debug)]
 pub(super) enum Shape {
     Text,
+    /// One of these words, in AWS's order. Only where the crate does not look.
+    OneOf(&'static [&'static str]),
+    /// A count. The crate refuses nought and what is too many, and cannot read what is less.
+    Count,
     /// A number, read into a Java type of this name: `Integer` or `Long`.
     Whole(&'static str),
     Flag,
@@ -27,6 +31,9 @@ pub(super) struct Structure {
     pub(super) name: &'static str,
     /// Its members, in groups that structures share.
     pub(super) members: &'static [&'static [Member]],
+    /// Those that must be there and that the crate does not look for: where it does, it knows in
+    /// which order AWS tells of them.
+    pub(super) required: &'static [&'static str],
 }
 
 pub(super) type Member = (&'static str, Shape);

@@ -34,6 +34,10 @@ enum Place {
 pub(super) struct Walk<'a> {
     cursor: Cursor<'a>,
     pub(super) older: bool,
+    /// A member is missing, or outside what it may be.
+    pub(super) constrained: bool,
+    /// A whole number is written with a fraction or an exponent.
+    pub(super) fractional: bool,
     pub(super) deep: Vec<Deep<'a>>,
 }
 
@@ -42,6 +46,8 @@ impl<'a> Walk<'a> {
         Walk {
             cursor: Cursor::new(body),
             older: false,
+            constrained: false,
+            fractional: false,
             deep: Vec::new(),
         }
     }
@@ -65,12 +71,25 @@ impl<'a> Walk<'a> {
     fn shape(&mut self, shape: &Shape, place: Place) -> Walked {
         let next = self.cursor.peek()?;
         if next == b'n' {
+            // Of a structure, what is null is not there; a list or map has no place for it.
+            self.constrained |= matches!(place, Place::Element);
             self.cursor.bare()?;
             return Ok(());
         }
         match shape {
             Shape::Any => self.cursor.skip().map(drop).map_err(Fault::from),
             Shape::Text => self.text(),
+            Shape::OneOf(words) => {
+                let start = self.cursor.at();
+                self.text()?;
+                let given = self.cursor.since(start).trim_matches('"');
+                self.constrained |= !words.contains(&given);
+                Ok(())
+            }
+            Shape::Count => {
+                self.constrained |= next == b'-';
+                self.whole("Integer")
+            }
             Shape::Whole(class) => self.whole(class),
             Shape::Flag => self.flag(&words::list_for_class(words::FLAG)),
             Shape::OldFlag => {
@@ -109,13 +128,17 @@ impl<'a> Walk<'a> {
 
     fn structure(&mut self, structure: &Structure) -> Walked {
         self.cursor.enter()?;
-        let mut first = true;
+        let (mut first, mut required) = (true, 0);
         while let Some(name) = self.cursor.member(&mut first)? {
+            if structure.required.contains(&name) && self.cursor.peek()? != b'n' {
+                required += 1;
+            }
             match structure.member(name) {
                 Some(shape) => self.shape(shape, Place::Member)?,
                 None => drop(self.cursor.skip()?),
             }
         }
+        self.constrained |= required < structure.required.len();
         Ok(())
     }
 
@@ -160,7 +183,10 @@ impl<'a> Walk<'a> {
 
     fn whole(&mut self, class: &str) -> Walked {
         match self.cursor.peek()? {
-            b'-' | b'0'..=b'9' => self.cursor.bare().map(drop).map_err(Fault::from),
+            b'-' | b'0'..=b'9' => {
+                self.fractional |= self.cursor.bare()?.contains(['.', 'e', 'E']);
+                Ok(())
+            }
             b'"' => Err(Fault::Type(words::scalar("\"", class))),
             b'[' => Err(Fault::Type(words::list_for_class(&format!(
                 "java.lang.{class}"
@@ -274,7 +300,7 @@ impl<'a> Walk<'a> {
     }
 
     fn text_or_null(&mut self) -> Walked {
-        self.shape(&Shape::Text, Place::Element)
+        self.shape(&Shape::Text, Place::Member)
     }
 
     fn each(&mut self, mut one: impl FnMut(&mut Self) -> Walked) -> Walked {

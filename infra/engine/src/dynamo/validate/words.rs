@@ -54,8 +54,9 @@ pub(super) fn class(name: &str) -> String {
 
 fn java(shape: &Shape) -> String {
     match shape {
-        Shape::Text | Shape::Any => TEXT.to_owned(),
+        Shape::Text | Shape::OneOf(_) | Shape::Any => TEXT.to_owned(),
         Shape::Whole(name) => format!("java.lang.{name}"),
+        Shape::Count => java(&Shape::Whole("Integer")),
         Shape::Flag | Shape::OldFlag => FLAG.to_owned(),
         Shape::Struct(structure) => class(structure.name),
         Shape::List(element) => format!("java.util.List<{}>", java(element)),

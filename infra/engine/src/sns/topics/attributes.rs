@@ -1,9 +1,10 @@
 //! A topic's attributes: which there are, what they may be, how they are shown.
 
 use super::super::Outcome;
+use super::super::delivery_policy;
 use super::super::form::Form;
 use super::super::reply::{SnsError, Xml};
-use super::{Topic, delivery_policy, find, keep};
+use super::{Topic, find, keep};
 use crate::messages::Work;
 use crate::wire::same_value;
 use serde_json::Value;
@@ -139,7 +140,9 @@ fn archive_days(policy: &str) -> Option<u32> {
 /// A topic's attributes, with what holds for those it does not say.
 pub(super) fn shown(topic: &Topic, work: &Work<'_>) -> BTreeMap<String, String> {
     let arn = work.names.topic_arn(&topic.name);
-    let confirmed = work.topics.subscriptions_of(&arn).len();
+    let subscriptions = work.topics.subscriptions_of(&arn);
+    let pending = subscriptions.iter().filter(|it| it.pending).count();
+    let confirmed = subscriptions.len() - pending;
     let account = &work.names.account;
     let policy = format!(
         r#"{{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{{"AWS":"*"}},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic","SNS:Publish"],"Resource":"{arn}","Condition":{{"StringEquals":{{"AWS:SourceOwner":"{account}"}}}}}}]}}"#
@@ -155,7 +158,7 @@ pub(super) fn shown(topic: &Topic, work: &Work<'_>) -> BTreeMap<String, String> 
             delivery_policy::effective(said),
         ),
         ("SubscriptionsConfirmed".to_owned(), confirmed.to_string()),
-        ("SubscriptionsPending".to_owned(), "0".to_owned()),
+        ("SubscriptionsPending".to_owned(), pending.to_string()),
         ("SubscriptionsDeleted".to_owned(), "0".to_owned()),
     ]);
     if topic.fifo() {

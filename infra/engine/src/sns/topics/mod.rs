@@ -1,16 +1,17 @@
 //! Topics: making, finding, listing, removing.
 
 mod attributes;
-mod delivery_policy;
 mod tags;
 
 pub(super) use attributes::{attributes, set_attribute};
 pub(super) use tags::{tag, tags, untag};
 
 use super::Outcome;
+use super::confirmation;
+use super::delivery_policy::OfTopic;
 use super::form::Form;
 use super::reply::{SnsError, Xml};
-use super::subscriptions::Subscription;
+use super::subscriptions::{self, Subscription};
 use crate::messages::{Names, StorageError, Work};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -94,6 +95,14 @@ impl Topics {
         }
         topics.subscriptions = Subscription::load(db)?;
         Ok(topics)
+    }
+
+    /// The delivery policy of a topic that has one; it was checked when it was set.
+    pub(super) fn delivery_policy(&self, topic_arn: &str) -> Option<OfTopic> {
+        let name = topic_arn.rsplit(':').next()?;
+        let topic = self.by_name.get(name)?;
+        let text = topic.attributes.get("DeliveryPolicy")?;
+        OfTopic::read(text).ok()
     }
 
     /// The subscriptions of a topic.
@@ -224,13 +233,12 @@ pub(super) fn delete(work: &mut Work<'_>, form: &Form) -> Outcome<Xml> {
         work.topics.touched = true;
         work.topics.by_name.remove(&name);
         for subscription in work.topics.subscriptions_of(arn) {
-            work.topics.subscriptions.remove(&subscription.arn);
+            subscriptions::remove(work, &subscription.arn)?;
+            confirmation::forget(work, &subscription.arn)?;
         }
         work.forget_dedup_ids(&format!("topic {name}"))?;
         work.db
             .execute("DELETE FROM topics WHERE name = ?1", params![name])?;
-        work.db
-            .execute("DELETE FROM subscriptions WHERE topic = ?1", params![arn])?;
     }
     Ok(Xml::default())
 }
