@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
 /// Shown below every help text.
@@ -93,6 +94,12 @@ pub enum Command {
     /// AWS_ENDPOINT_URL; --help has examples.
     #[command(after_help = EXIT_CODES, after_long_help = engine_help())]
     Engine(EngineArgs),
+
+    /// Runs the mailbox alone: an SMTP server that shows as JSON what it gets
+    ///
+    /// For functions that run elsewhere: give them MAIL_TRANSPORT=smtp://127.0.0.1:PORT.
+    #[command(after_help = EXIT_CODES)]
+    Mailbox(MailboxArgs),
 }
 
 /// Where state is kept.
@@ -142,9 +149,58 @@ pub struct DevArgs {
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 
+    /// Where the services are, and whose names.
+    #[command(flatten)]
+    pub elsewhere: ElsewhereArgs,
+
+    /// Delete what an earlier `dev` made at the endpoints named, and end
+    ///
+    /// Only what bears the tag of its prefix. The engine's own state is its directory.
+    #[arg(long)]
+    pub teardown: bool,
+
     /// No line per event
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Services that are not the engine of this process.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "On other endpoints")]
+pub struct ElsewhereArgs {
+    /// Use the services at this URL, or of `aws`, in place of the engine
+    ///
+    /// What the template asks for is made there, tagged; --teardown removes it.
+    #[arg(long, value_name = "URL|aws")]
+    pub endpoint: Option<Endpoint>,
+
+    /// DynamoDB and its streams at this URL
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_DYNAMODB")]
+    pub endpoint_dynamodb: Option<String>,
+
+    /// SNS at this URL
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SNS")]
+    pub endpoint_sns: Option<String>,
+
+    /// SQS at this URL
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SQS")]
+    pub endpoint_sqs: Option<String>,
+
+    /// Begins the names of tables, topics and queues: two systems at one endpoint need two
+    #[arg(long, value_name = "PREFIX", default_value = "callboard-")]
+    pub prefix: String,
+}
+
+impl ElsewhereArgs {
+    /// Which services are not the engine's.
+    pub fn elsewhere(&self) -> Elsewhere {
+        Elsewhere {
+            all: self.endpoint.clone(),
+            dynamodb: self.endpoint_dynamodb.clone(),
+            sns: self.endpoint_sns.clone(),
+            sqs: self.endpoint_sqs.clone(),
+        }
+    }
 }
 
 /// Options of `demo`.
@@ -212,6 +268,22 @@ fn region(text: &str) -> Result<String, &'static str> {
 fn account(text: &str) -> Result<String, &'static str> {
     let known = callboard_engine::is_account(text).then(|| text.to_owned());
     known.ok_or("expected twelve digits")
+}
+
+/// Options of `mailbox`.
+#[derive(Debug, Clone, Args)]
+pub struct MailboxArgs {
+    /// Port of the mailbox's JSON [default: 8025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
+    /// Port of the mailbox's SMTP [default: 1025, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub smtp_port: Option<u16>,
+
+    /// Where state is kept.
+    #[command(flatten)]
+    pub state: StateArgs,
 }
 
 /// One `KEY=VALUE` of the command line.

@@ -11,13 +11,14 @@ use crate::args::{DevArgs, StateArgs, by_name};
 use crate::error::CliError;
 use crate::live;
 use crate::ports::Port;
+use crate::services::{Elsewhere, described};
 use crate::signals::StopSignals;
-use crate::system::{Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
+use crate::system::{self, Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
 
 /// Usual ports, taken if free: those that LocalStack and common mail catchers use.
 const ENGINE_PORT: u16 = 4566;
-const MAILBOX_PORT: u16 = 8025;
-const SMTP_PORT: u16 = 1025;
+pub(crate) const MAILBOX_PORT: u16 = 8025;
+pub(crate) const SMTP_PORT: u16 = 1025;
 
 /// Name of the env file in the state directory.
 const ENV_FILE: &str = "env";
@@ -29,9 +30,17 @@ const ENV_FILE: &str = "env";
 pub async fn run(args: &DevArgs) -> Result<(), CliError> {
     let begun = Instant::now();
     let mut signals = StopSignals::listen()?;
+    if args.teardown {
+        return teardown(args).await;
+    }
     let env_file = env_file_of(args);
     let mut system = System::start(options_of(args)?).await?;
-    announce(&system, &env_file, begun.elapsed())?;
+    announce(
+        &system,
+        &args.elsewhere.elsewhere(),
+        &env_file,
+        begun.elapsed(),
+    )?;
     let live = (!args.quiet).then(|| start_live(&system)).flatten();
     let outcome = tokio::select! {
         () = signals.asked() => Ok(()),
@@ -73,7 +82,24 @@ fn options_of(args: &DevArgs) -> Result<Options, CliError> {
         template,
         parameters: by_name(&args.parameters),
         registry: Registry::standard(),
+        elsewhere: args.elsewhere.elsewhere(),
+        names_prefix: args.elsewhere.prefix.clone(),
     })
+}
+
+/// Deletes what an earlier `dev` has made at an endpoint.
+async fn teardown(args: &DevArgs) -> Result<(), CliError> {
+    if args.elsewhere.elsewhere().is_nowhere() {
+        return Err(CliError::NothingElsewhere);
+    }
+    let done = system::teardown(&options_of(args)?).await?;
+    for name in &done.removed {
+        say(&format!("deleted     {name}\n"))?;
+    }
+    for name in &done.foreign {
+        say(&format!("left alone  {name} (it does not bear our tag)\n"))?;
+    }
+    say(&format!("{} deleted\n", done.removed.len()))
 }
 
 fn read(path: &Path) -> Result<String, CliError> {
@@ -84,7 +110,12 @@ fn read(path: &Path) -> Result<String, CliError> {
 }
 
 /// The last line is the one to wait for.
-fn announce(system: &System, env_file: &Path, took: Duration) -> Result<(), CliError> {
+fn announce(
+    system: &System,
+    elsewhere: &Elsewhere,
+    env_file: &Path,
+    took: Duration,
+) -> Result<(), CliError> {
     let addresses = system.addresses();
     let text = format!(
         "HTTP API  {}\nmailbox   {}   (SMTP {})\nAWS       {}\n\
@@ -92,7 +123,7 @@ fn announce(system: &System, env_file: &Path, took: Duration) -> Result<(), CliE
         addresses.api,
         addresses.mailbox,
         addresses.smtp,
-        addresses.engine,
+        described(elsewhere, addresses.engine.as_deref()),
         took.as_secs_f64(),
         env_file.display(),
     );
@@ -117,7 +148,7 @@ fn start_live(system: &System) -> Option<tokio::task::JoinHandle<()>> {
     else {
         return None;
     };
-    let (sdk, stream_arn) = (system.engine().sdk_config(), stream_arn.clone());
+    let (sdk, stream_arn) = (system.sdk().clone(), stream_arn.clone());
     Some(tokio::spawn(async move {
         live::show(&sdk, &stream_arn, io::stdout()).await;
     }))

@@ -5,9 +5,9 @@ use crate::args::EngineArgs;
 use crate::dev::{say, state_of};
 use crate::error::CliError;
 use crate::ports::{Port, listen, url_of};
+use crate::services::DUMMY_CREDENTIAL;
 use crate::signals::StopSignals;
 use crate::state::open_engine;
-use crate::system::DUMMY_CREDENTIAL;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///

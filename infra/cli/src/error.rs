@@ -75,6 +75,14 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// AWS was asked for, and nothing says as whom or where.
+    #[error("AWS cannot be used: {0}; log in, or set AWS_PROFILE and AWS_REGION")]
+    Credentials(String),
+    /// A teardown without a place.
+    #[error(
+        "--teardown deletes what was made at --endpoint or AWS_ENDPOINT_URL_…, and none is named; the engine's own state is its directory"
+    )]
+    NothingElsewhere,
     /// A part of a running system ended without being asked to.
     #[error("{0} ended by itself; see the messages above")]
     Ended(&'static str),
@@ -96,7 +104,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Demo { .. } | Self::Bench(_) | Self::Ended(_) => 1,
-            Self::EnvFile { .. } | Self::Unreadable { .. } => 2,
+            Self::EnvFile { .. } | Self::Unreadable { .. } | Self::NothingElsewhere => 2,
             Self::Port { .. } => 3,
             Self::Unwritable { .. } => 4,
             Self::Damaged { .. } => 5,
@@ -115,7 +123,7 @@ impl CliError {
                 CheckpointError::Io { .. } => 4,
                 CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
             },
-            Self::Host(_) | Self::Io { .. } => 7,
+            Self::Host(_) | Self::Io { .. } | Self::Credentials(_) => 7,
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
-//! * [`dev`], [`demo`], [`mod@bench`] and [`engine`] are the commands; [`args`] is what may be typed.
+//! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands; [`args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
@@ -18,8 +18,10 @@ pub mod env_file;
 mod error;
 mod link_keys;
 mod live;
+pub mod mailbox;
 pub mod ports;
 mod servers;
+pub mod services;
 mod signals;
 mod state;
 pub mod system;
@@ -38,5 +40,6 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Engine(args) => engine::run(args).await,
+        Command::Mailbox(args) => mailbox::run(args).await,
     }
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use callboard_engine::Engine;
-use callboard_host::{Host, HostConfig, Registry, Resource};
+use callboard_host::{Host, HostConfig, Registry, Resource, TornDown};
 use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use crate::env_file::{EnvFile, variable_name};
 use crate::error::CliError;
 use crate::ports::{Port, address_of, listen, url_of};
 use crate::servers::{self, Servers};
+use crate::services::Elsewhere;
 use crate::state::{self, ACCOUNT, REGION};
 
 pub use crate::state::StateDirectory;
@@ -30,11 +31,8 @@ pub const TEMPLATE: &str = include_str!("../../template.yaml");
 /// Its name in messages.
 pub const TEMPLATE_NAME: &str = "infra/template.yaml";
 
-/// Prefix of the physical names of tables, queues and topics.
+/// Prefix of the physical names of tables, queues and topics, unless another is asked for.
 const NAMES_PREFIX: &str = "callboard-";
-
-/// Dummy credentials: the engine checks no signature, but SDKs insist on signing.
-pub(crate) const DUMMY_CREDENTIAL: &str = "callboard";
 
 /// How long servers may take to end after they were told to.
 const SERVERS_END: Duration = Duration::from_secs(3);
@@ -60,6 +58,10 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// The functions' code by name.
     pub registry: Registry,
+    /// Which services are not the engine's.
+    pub elsewhere: Elsewhere,
+    /// Prefix of the physical names of tables, queues and topics.
+    pub names_prefix: String,
 }
 
 impl Default for Options {
@@ -76,6 +78,8 @@ impl Default for Options {
             template: (TEMPLATE_NAME.to_owned(), TEMPLATE.to_owned()),
             parameters: BTreeMap::new(),
             registry: Registry::standard(),
+            elsewhere: Elsewhere::default(),
+            names_prefix: NAMES_PREFIX.to_owned(),
         }
     }
 }
@@ -85,8 +89,8 @@ impl Default for Options {
 pub struct Addresses {
     /// Base URL of the HTTP API.
     pub api: String,
-    /// Base URL of the AWS engine.
-    pub engine: String,
+    /// Base URL of the AWS engine, if any service is its.
+    pub engine: Option<String>,
     /// Base URL of the mailbox's JSON.
     pub mailbox: String,
     /// The mailbox's SMTP.
@@ -99,7 +103,7 @@ pub struct System {
     addresses: Addresses,
     env: EnvFile,
     env_file: Option<PathBuf>,
-    engine: Engine,
+    sdk: SdkConfig,
     mailbox: Mailbox,
     host: Host,
     servers: Servers,
@@ -111,7 +115,7 @@ pub struct System {
 /// before any state is touched.
 struct Listeners {
     api: TcpListener,
-    engine: TcpListener,
+    engine: Option<TcpListener>,
     mailbox: TcpListener,
     smtp: TcpListener,
 }
@@ -125,18 +129,23 @@ impl System {
     pub async fn start(options: Options) -> Result<Self, CliError> {
         let listeners = Listeners::bind(&options).await?;
         let addresses = listeners.addresses()?;
-        // The engine's lock on the directory comes first: what follows is ours alone.
-        let engine = state::open_engine(&options.state, REGION, ACCOUNT).await?;
-        if let Some(path) = &options.env_file {
-            remove(path)?;
-        }
-        engine.set_public_url(addresses.engine.clone());
-        let mailbox = state::open_mailbox(&options.state).await?;
-        let stack = load_template(&options, &addresses)?;
         let (stop_api, api_stopped) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let mut servers = Servers::new();
-        servers::serve_engine(&mut servers, &engine, listeners.engine, stopped.clone());
+        // The engine's lock on the directory comes first: what follows is ours alone.
+        let engine = match &listeners.engine {
+            Some(_) => Some(state::open_engine(&options.state, REGION, ACCOUNT).await?),
+            None => None,
+        };
+        if let Some(path) = &options.env_file {
+            remove(path)?;
+        }
+        let mailbox = state::open_mailbox(&options.state).await?;
+        let sdk = sdk_of(&options.elsewhere, &addresses, engine.as_ref()).await?;
+        let stack = load_template(&options, &addresses, &sdk)?;
+        if let (Some(engine), Some(listener)) = (&engine, listeners.engine) {
+            servers::serve_engine(&mut servers, engine, listener, stopped.clone());
+        }
         servers::serve_mailbox(
             &mut servers,
             &mailbox,
@@ -144,10 +153,9 @@ impl System {
             listeners.smtp,
             stopped.clone(),
         );
-        let sdk = engine.sdk_config();
         let host = start_host(stack, &sdk, &options).await?;
         servers::serve_api(&mut servers, host.router(), listeners.api, api_stopped);
-        let env = environment(&addresses, &host);
+        let env = environment(&options.elsewhere, &addresses, &host, &sdk).await?;
         if let Some(path) = &options.env_file {
             env.write(path)?;
         }
@@ -155,7 +163,7 @@ impl System {
             addresses,
             env,
             env_file: options.env_file,
-            engine,
+            sdk,
             mailbox,
             host,
             servers,
@@ -174,9 +182,9 @@ impl System {
         &self.env
     }
 
-    /// The AWS engine.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// For clients of its services, wherever they are.
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
     }
 
     /// The mailbox.
@@ -220,9 +228,13 @@ impl System {
 
 impl Listeners {
     async fn bind(options: &Options) -> Result<Self, CliError> {
+        let engine = match options.elsewhere.needs_engine() {
+            true => Some(listen(options.engine_port, "the AWS engine", "--engine-port").await?),
+            false => None,
+        };
         Ok(Self {
             api: listen(options.api_port, "the HTTP API", "--port").await?,
-            engine: listen(options.engine_port, "the AWS engine", "--engine-port").await?,
+            engine,
             mailbox: listen(options.mailbox_port, "the mailbox", "--mailbox-port").await?,
             smtp: listen(options.smtp_port, "the mailbox's SMTP", "--smtp-port").await?,
         })
@@ -231,11 +243,39 @@ impl Listeners {
     fn addresses(&self) -> Result<Addresses, CliError> {
         Ok(Addresses {
             api: url_of(&self.api)?,
-            engine: url_of(&self.engine)?,
+            engine: self.engine.as_ref().map(url_of).transpose()?,
             mailbox: url_of(&self.mailbox)?,
             smtp: address_of(&self.smtp)?,
         })
     }
+}
+
+/// Deletes what a system with these options has made at endpoints other than the engine's.
+///
+/// # Errors
+/// [`CliError::Host`] with the first resource that could not be deleted.
+pub async fn teardown(options: &Options) -> Result<TornDown, CliError> {
+    let elsewhere = &options.elsewhere;
+    let sdk = elsewhere.sdk_config(None).await?;
+    // Nobody will send a mail or follow a link.
+    let nowhere = Addresses {
+        api: "http://127.0.0.1".to_owned(),
+        engine: None,
+        mailbox: String::new(),
+        smtp: SocketAddr::from((Ipv4Addr::LOCALHOST, 25)),
+    };
+    let mut stack = load_template(options, &nowhere, &sdk)?;
+    // What is the engine's is in the state directory.
+    if elsewhere.dynamodb_is_here() {
+        stack.tables.clear();
+    }
+    if elsewhere.sns_is_here() {
+        stack.topics.clear();
+    }
+    if elsewhere.sqs_is_here() {
+        stack.queues.clear();
+    }
+    Ok(callboard_host::teardown(&stack, &sdk, &options.names_prefix).await?)
 }
 
 /// Removes a file, if it is there.
@@ -251,10 +291,14 @@ fn remove(path: &Path) -> Result<(), CliError> {
 
 /// Reads the template with what is known only here: where mails go, what links
 /// begin with, and the keys that sign them.
-fn load_template(options: &Options, addresses: &Addresses) -> Result<Stack, CliError> {
+fn load_template(
+    options: &Options,
+    addresses: &Addresses,
+    sdk: &SdkConfig,
+) -> Result<Stack, CliError> {
     let (name, text) = &options.template;
     let mut parameters = Parameters {
-        region: REGION.to_owned(),
+        region: region_of(sdk),
         ..Parameters::default()
     };
     let ours = [
@@ -282,21 +326,46 @@ fn declares(template: &str, parameter: &str) -> bool {
 
 async fn start_host(stack: Stack, sdk: &SdkConfig, options: &Options) -> Result<Host, CliError> {
     let config = HostConfig {
-        names_prefix: NAMES_PREFIX.to_owned(),
+        names_prefix: options.names_prefix.clone(),
         checkpoints: state::checkpoints_of(&options.state),
         ..HostConfig::new(stack, sdk.clone(), options.registry.clone())
     };
     Ok(Host::start(config).await?)
 }
 
-fn environment(addresses: &Addresses, host: &Host) -> EnvFile {
+/// In this process where all is the engine's: no socket is between functions and tables.
+async fn sdk_of(
+    elsewhere: &Elsewhere,
+    addresses: &Addresses,
+    engine: Option<&Engine>,
+) -> Result<SdkConfig, CliError> {
+    if let (Some(engine), Some(url)) = (engine, &addresses.engine) {
+        engine.set_public_url(url.clone());
+        if elsewhere.is_nowhere() {
+            return Ok(engine.sdk_config());
+        }
+    }
+    elsewhere.sdk_config(addresses.engine.as_deref()).await
+}
+
+fn region_of(sdk: &SdkConfig) -> String {
+    let region = sdk.region().map(|region| region.as_ref().to_owned());
+    region.unwrap_or_else(|| REGION.to_owned())
+}
+
+async fn environment(
+    elsewhere: &Elsewhere,
+    addresses: &Addresses,
+    host: &Host,
+    sdk: &SdkConfig,
+) -> Result<EnvFile, CliError> {
     let mut env = EnvFile::default();
-    env.set("AWS_ENDPOINT_URL", &addresses.engine);
-    env.set("AWS_REGION", REGION);
+    elsewhere
+        .tell(&mut env, addresses.engine.as_deref(), sdk)
+        .await?;
+    env.set("AWS_REGION", region_of(sdk));
     // boto3 and older AWS CLIs read this one.
-    env.set("AWS_DEFAULT_REGION", REGION);
-    env.set("AWS_ACCESS_KEY_ID", DUMMY_CREDENTIAL);
-    env.set("AWS_SECRET_ACCESS_KEY", DUMMY_CREDENTIAL);
+    env.set("AWS_DEFAULT_REGION", region_of(sdk));
     env.set("CALLBOARD_API", &addresses.api);
     env.set("CALLBOARD_MAILBOX", &addresses.mailbox);
     env.set("CALLBOARD_SMTP", addresses.smtp.to_string());
@@ -311,5 +380,5 @@ fn environment(addresses: &Addresses, host: &Host) -> EnvFile {
             env.set(variable_name(logical_id), resource.reference());
         }
     }
-    env
+    Ok(env)
 }

@@ -77,8 +77,8 @@ impl Tenant {
             Destination::Sqs(operation) => {
                 sqs::answer(&self.messages, &operation, &call.body).await
             }
-            Destination::Form(fields) if sqs::query::is_for_sqs(&fields) => {
-                sqs::query::answer(&self.messages, fields, &call.path).await
+            Destination::Form(fields) if sqs::query::is_for_sqs(&fields, &call.path) => {
+                sqs::query::answer(&self.messages, fields, call).await
             }
             Destination::Form(fields) => {
                 let caller = sns::Caller {
@@ -159,7 +159,7 @@ impl Tenants {
             .map_or_else(|| self.of(call), Ok)
         {
             Ok(tenant) => tenant.answer(destination, call).await,
-            Err(refused) => refused.answer(&destination),
+            Err(refused) => refused.answer(&destination, call),
         }
     }
 
@@ -317,7 +317,7 @@ impl Refused {
     }
 
     /// The refusal as the service that was meant gives it.
-    fn answer(self, destination: &Destination) -> Answer {
+    fn answer(self, destination: &Destination, call: &Call) -> Answer {
         let Terms {
             name,
             code,
@@ -340,8 +340,8 @@ impl Refused {
                 Answer::json(status, body.to_string())
             }
             Destination::Sqs(operation) => for_sqs().answer(operation),
-            Destination::Form(fields) if sqs::query::is_for_sqs(fields) => {
-                sqs::query::refusal("", &for_sqs())
+            Destination::Form(fields) if sqs::query::is_for_sqs(fields, &call.path) => {
+                sqs::query::refusal(&for_sqs())
             }
             _ => sns::refusal(status, code, words),
         }

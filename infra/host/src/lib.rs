@@ -39,7 +39,7 @@ pub use error::{BoxError, HostError};
 pub use filter::FilterError;
 pub use host::{Host, HostConfig};
 pub use observe::{Invocation, Totals, Trigger, Verdict};
-pub use provision::provision;
+pub use provision::{TornDown, provision, teardown};
 pub use registry::Registry;
 pub use resources::{Resource, Resources};
 pub use stream::CheckpointError;

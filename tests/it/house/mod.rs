@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use callboard_cli::services::Elsewhere;
 use callboard_cli::system::{Options, System};
 use callboard_contracts::Timestamp;
 use callboard_host::{Host, Resource};
@@ -73,6 +74,9 @@ impl Mail {
 impl House {
     /// As `callboard dev` starts it: sockets on free ports, real SMTP, real time, with the short
     /// waits that the template's parameters allow.
+    ///
+    /// Services for which `AWS_ENDPOINT_URL_SQS`, `_SNS` or `_DYNAMODB` is set are used there, under
+    /// names of its own.
     pub async fn live() -> Self {
         Self::live_with(Options::default()).await
     }
@@ -82,11 +86,15 @@ impl House {
             let set = options.parameters.entry(parameter.to_owned());
             set.or_insert_with(|| value.to_owned());
         }
+        options.elsewhere = Elsewhere::from_env();
+        if !options.elsewhere.is_nowhere() {
+            options.names_prefix = format!("test-{:016x}-", fastrand::u64(..));
+        }
         let system = System::start(options).await.expect("the system starts");
         Self {
             api: Door::socket(&system.addresses().api),
             post: Door::socket(&system.addresses().mailbox),
-            sdk: system.engine().sdk_config(),
+            sdk: system.sdk().clone(),
             patience: PATIENCE_LIVE,
             pause_max: PAUSE_LIVE,
             keep: Keep::Live(Box::new(system)),

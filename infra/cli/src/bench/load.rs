@@ -130,7 +130,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(system: &'a System) -> Result<Self, CliError> {
-        let sdk = system.engine().sdk_config();
+        let sdk = system.sdk();
         let Some(Resource::Table {
             name,
             stream_arn: Some(stream_arn),
@@ -186,7 +186,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn under_load(&self, orders: usize) -> Result<Load, CliError> {
-        let sdk = self.system.engine().sdk_config();
+        let sdk = self.system.sdk();
         let before = Position::latest(&sdk, &self.stream_arn).await?;
         let sent_before = self.sent();
         let cpu_before = Process(None).cpu();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::client::{Answer, Http, HttpFailure};
+use crate::client::{Answer, Http, HttpFailure, Signer};
 use crate::env_file::EnvFile;
 use crate::error::CliError;
 
@@ -72,7 +72,10 @@ fn link_in(body: &str) -> Option<String> {
 /// A running system, seen from outside.
 #[derive(Clone)]
 pub(crate) struct World {
+    /// As anybody's: mailbox and links.
     http: Http,
+    /// As the API's callers: signed, where IAM guards it.
+    caller: Http,
     env: EnvFile,
     api: String,
     mailbox: String,
@@ -90,17 +93,32 @@ impl World {
                     detail: format!("{name} is missing"),
                 })
         };
+        let (api, mailbox) = (wanted("CALLBOARD_API")?, wanted("CALLBOARD_MAILBOX")?);
+        let region = wanted("AWS_REGION")?;
+        let credentials = Credentials::new(
+            wanted("AWS_ACCESS_KEY_ID")?,
+            wanted("AWS_SECRET_ACCESS_KEY")?,
+            env.get("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "env-file",
+        );
+        let http = Http::new();
+        let caller = match env.get("CALLBOARD_API_AUTHORIZER") {
+            Some("iam") => http
+                .clone()
+                .signing(Signer::new(credentials.clone(), region.clone())),
+            _ => http.clone(),
+        };
+        let endpoint = env.get("AWS_ENDPOINT_URL_SQS");
+        let endpoint = endpoint.or(env.get("AWS_ENDPOINT_URL")).map(str::to_owned);
+        let sqs = aws_sdk_sqs::Client::new(&sdk(endpoint, region, credentials));
         Ok(Self {
-            http: Http::new(),
-            api: wanted("CALLBOARD_API")?,
-            mailbox: wanted("CALLBOARD_MAILBOX")?,
-            sqs: aws_sdk_sqs::Client::new(&sdk(
-                wanted("AWS_ENDPOINT_URL")?,
-                wanted("AWS_REGION")?,
-                wanted("AWS_ACCESS_KEY_ID")?,
-                wanted("AWS_SECRET_ACCESS_KEY")?,
-            )),
+            http,
+            caller,
             env,
+            api,
+            mailbox,
+            sqs,
         })
     }
 
@@ -124,19 +142,22 @@ impl World {
         wanted: &[StatusCode],
     ) -> Step<Answer> {
         let url = format!("{}{path}", self.api);
-        let answer = self.http.json(method.clone(), &url, headers, body).await?;
+        let answer = self
+            .caller
+            .json(method.clone(), &url, headers, body)
+            .await?;
         expect(answer, wanted, &format!("{method} {path}"))
     }
 
     /// A `GET` of the HTTP API; any status but 200 fails.
     pub(crate) async fn read(&self, path: &str) -> Step<Value> {
-        let answer = self.http.get(&format!("{}{path}", self.api)).await?;
+        let answer = self.caller.get(&format!("{}{path}", self.api)).await?;
         Ok(expect(answer, &[StatusCode::OK], &format!("GET {path}"))?.json())
     }
 
     /// A `GET` of the HTTP API, whatever the status.
     pub(crate) async fn look(&self, path: &str) -> Step<Answer> {
-        Ok(self.http.get(&format!("{}{path}", self.api)).await?)
+        Ok(self.caller.get(&format!("{}{path}", self.api)).await?)
     }
 
     /// Opens a link from a mail, as a browser or a mail scanner does.
@@ -214,14 +235,14 @@ where
     }
 }
 
-fn sdk(endpoint: String, region: String, key: String, secret: String) -> SdkConfig {
-    let credentials = Credentials::new(key, secret, None, None, "env-file");
-    SdkConfig::builder()
+/// Without an endpoint of its own, SQS is AWS's.
+fn sdk(endpoint: Option<String>, region: String, credentials: Credentials) -> SdkConfig {
+    let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
         .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build()
+        .credentials_provider(SharedCredentialsProvider::new(credentials));
+    config.set_endpoint_url(endpoint);
+    config.build()
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ const IN_MEMORY: &str = "";
 
 /// `visible_at`, `sent_at`, `leased_at`, `first_at` are milliseconds since the epoch. A message id
 /// grows with time of sending, and is the order of a FIFO queue. `lane` is the message group in a
-/// FIFO queue and NULL in a standard one. A lane's `open_at` is when its next message may be
-/// received: the end of the longest lease in it, or the delay of its head. Both kinds of receive
+/// FIFO queue and NULL in a standard one. A lane's `open_at` is when its head may be received: the
+/// end of its lease, or of its delay. What follows a head in flight waits for it. Both kinds of receive
 /// are therefore one look at the front of an index, however long the queue is.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS queues(
@@ -43,6 +43,8 @@ CREATE INDEX IF NOT EXISTS messages_ready ON messages(queue, visible_at, id) WHE
 CREATE INDEX IF NOT EXISTS messages_laned ON messages(queue, lane, id) WHERE lane IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_leased ON messages(queue, lane, visible_at)
     WHERE lane IS NOT NULL AND leased_at > 0;
+CREATE INDEX IF NOT EXISTS messages_held ON messages(queue, visible_at)
+    WHERE lane IS NULL AND leased_at > 0;
 CREATE TABLE IF NOT EXISTS lanes(
     queue INTEGER NOT NULL, lane TEXT NOT NULL, head INTEGER NOT NULL, open_at INTEGER NOT NULL,
     PRIMARY KEY(queue, lane)) WITHOUT ROWID;

@@ -13,7 +13,8 @@ pub(crate) struct Row {
     pub(crate) lane: Option<String>,
     /// From when on it may be received, in milliseconds.
     pub(crate) visible_at: i64,
-    /// When it was last received, in milliseconds; 0 if never, or not since it was moved.
+    /// When it was last received, in milliseconds; 0 if never, or not since it was moved or given
+    /// back.
     pub(crate) leased_at: i64,
     pub(crate) receives: i64,
     pub(crate) sent_at: i64,
@@ -178,22 +179,38 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Moves the end of a lease, or ends it at once. The caller settles the lane.
+    /// Moves the end of a lease, or gives one anew. The caller settles the lane.
     pub(crate) fn extend(&mut self, row: &Row, visible_at: i64) -> Result<(), StorageError> {
-        let given_up = visible_at <= self.now;
-        let leased_at = if given_up { 0 } else { row.leased_at };
+        let ends = visible_at <= self.now;
+        let leased_at = match row.leased_at {
+            _ if ends => 0,
+            0 => self.now,
+            since => since,
+        };
         self.db
             .prepare_cached("UPDATE messages SET visible_at = ?2, leased_at = ?3 WHERE id = ?1")?
             .execute(params![row.id, visible_at, leased_at])?;
-        match (row.visible_at > self.now, given_up) {
+        match (row.leased_at > 0 && row.visible_at > self.now, ends) {
             (true, true) => self.count_leases(row.queue, -1),
-            // A lease that had run out may have been left out of the count since.
             (false, false) => self.count_leases(row.queue, 1),
             _ => {}
         }
-        if given_up {
+        if ends {
             self.arrived(row.queue);
         }
+        Ok(())
+    }
+
+    /// Gives back to a standard queue what leases that time ended have held, in the order of its
+    /// sending: the oldest message is received first.
+    pub(crate) fn return_lapsed(&mut self, queue: i64) -> Result<(), StorageError> {
+        self.db
+            .prepare_cached(
+                "UPDATE messages SET visible_at = sent_at, leased_at = 0 WHERE queue = ?1 \
+                 AND lane IS NULL AND leased_at > 0 AND visible_at <= ?2 \
+                 AND visible_at > leased_at",
+            )?
+            .execute(params![queue, self.now])?;
         Ok(())
     }
 
@@ -220,22 +237,11 @@ impl Work<'_> {
             )?
             .query_row(params![queue, lane], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((head, head_visible_at)) = head else {
+        let Some((head, open_at)) = head else {
             self.db
                 .prepare_cached("DELETE FROM lanes WHERE queue = ?1 AND lane = ?2")?
                 .execute(params![queue, lane])?;
             return Ok(());
-        };
-        let leased_until: Option<i64> = self
-            .db
-            .prepare_cached(
-                "SELECT MAX(visible_at) FROM messages WHERE queue = ?1 AND lane = ?2 \
-                 AND lane IS NOT NULL AND leased_at > 0",
-            )?
-            .query_row(params![queue, lane], |row| row.get(0))?;
-        let open_at = match leased_until {
-            Some(until) if until > self.now => until,
-            _ => head_visible_at,
         };
         self.db
             .prepare_cached("INSERT OR REPLACE INTO lanes VALUES(?1, ?2, ?3, ?4)")?

@@ -146,6 +146,7 @@ fn attributes(form: &Form, place: Option<usize>) -> Outcome<Attributes> {
             data_type: data_type.to_owned(),
             string_value: entry.text("Value.StringValue").map(str::to_owned),
             binary_value: entry.text("Value.BinaryValue").map(str::to_owned),
+            ..Attribute::default()
         };
         check_type(name, &attribute)?;
         attributes.insert(name.to_owned(), attribute);

@@ -11,14 +11,18 @@ use std::collections::BTreeMap;
 const ATTRIBUTES_MAX: usize = 10;
 /// The longest attribute name, in characters (AWS, same page: 256).
 const NAME_LEN_MAX: usize = 256;
-/// The longest data type with its label, in characters (AWS, same page: 256).
+/// The longest attribute type, its label included, in bytes (AWS, same page: 256 characters).
 const TYPE_LEN_MAX: usize = 256;
+
+/// What is said of a text that XML 1.0 cannot carry.
+pub(super) const INVALID_CHARACTERS: &str = "Invalid characters found. Valid unicode characters \
+     are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
 
 /// Message attributes by name: sorted, as their MD5 wants them.
 pub(crate) type Attributes = BTreeMap<String, Attribute>;
 
 /// A message attribute, as it stands on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Attribute {
     pub(crate) data_type: String,
@@ -27,6 +31,10 @@ pub(crate) struct Attribute {
     /// In base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) binary_value: Option<String>,
+    #[serde(default, skip_serializing)]
+    pub(crate) string_list_values: Vec<String>,
+    #[serde(default, skip_serializing)]
+    pub(crate) binary_list_values: Vec<String>,
 }
 
 impl Attribute {
@@ -34,8 +42,13 @@ impl Attribute {
         Attribute {
             data_type: "String".to_owned(),
             string_value: Some(value.into()),
-            binary_value: None,
+            ..Attribute::default()
         }
+    }
+
+    /// Whether it has a list: AWS names them and does not take them.
+    fn lists(&self) -> bool {
+        !self.string_list_values.is_empty() || !self.binary_list_values.is_empty()
     }
 
     /// `String`, `Number` or `Binary`, without the label that may follow.
@@ -79,8 +92,8 @@ pub(super) fn check(attributes: &Attributes) -> Result<(), SqsError> {
 fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     let lower = name.to_ascii_lowercase();
     let well_formed = !name.is_empty()
-        && name.chars().count() <= NAME_LEN_MAX
-        // Letters of all alphabets: AWS takes them, though its page names A-Z.
+        && name.len() <= NAME_LEN_MAX
+        // Letters of other alphabets are not documented, and taken by AWS.
         && name
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
@@ -96,9 +109,14 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
              must not start with AWS. or Amazon."
         )));
     }
-    if attribute.data_type.chars().count() > TYPE_LEN_MAX {
+    if attribute.lists() {
+        return Err(SqsError::unsupported(
+            "Message attribute list values in SendMessage operation are not supported.",
+        ));
+    }
+    if attribute.data_type.len() > TYPE_LEN_MAX {
         return Err(SqsError::invalid(format!(
-            "The type of message (user) attribute '{name}' is longer than {TYPE_LEN_MAX} characters."
+            "Message (user) attribute types must be shorter than {TYPE_LEN_MAX} Bytes"
         )));
     }
     let kind = attribute.base_type();
@@ -110,10 +128,8 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     match kind {
         "String" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
-            Some(text) if text.chars().all(carried) => Ok(()),
-            Some(_) => Err(SqsError::invalid(format!(
-                "Message (user) attribute '{name}' contains characters that are not allowed."
-            ))),
+            Some(text) if carried(text) => Ok(()),
+            Some(_) => Err(SqsError::invalid(INVALID_CHARACTERS)),
         },
         "Number" => match attribute.string_value.as_deref() {
             None | Some("") => Err(empty()),
@@ -134,18 +150,11 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
     }
 }
 
-/// What XML 1.0 can carry.
-fn carried(c: char) -> bool {
-    matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-/// Checks the characters of a body.
-pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
-    if text.chars().all(carried) {
-        Ok(())
-    } else {
-        Err(SqsError::invalid_contents())
-    }
+/// Whether SQS takes a text: what XML 1.0 can carry.
+pub(super) fn carried(text: &str) -> bool {
+    text.chars().all(|c| {
+        matches!(c, '\u{9}' | '\u{A}' | '\u{D}' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+    })
 }
 
 /// MD5, in hexadecimal, as SQS gives it for bodies.
@@ -197,7 +206,7 @@ mod tests {
             Attribute {
                 data_type: "Number".to_owned(),
                 string_value: Some("1493147359900".to_owned()),
-                binary_value: None,
+                ..Attribute::default()
             },
         )]);
         assert_eq!(

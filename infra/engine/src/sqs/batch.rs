@@ -78,7 +78,17 @@ pub(super) fn send(work: &mut Work<'_>, batch: Batch<Outgoing>) -> Outcome<Resul
     if size > MESSAGE_BYTES_MAX {
         return Err(SqsError::batch_too_long(MESSAGE_BYTES_MAX, size));
     }
-    batch.run(work, &queue, send::send)
+    batch.run(work, &queue, |work, queue, message| {
+        let limit = queue.settings.bytes_max;
+        if message.size() > limit {
+            // In other words than those of a message that is sent alone.
+            return Err(SqsError::invalid(format!(
+                "One or more parameters cannot be validated. Reason: Message must be shorter than \
+                 {limit} bytes."
+            )));
+        }
+        send::send(work, queue, message)
+    })
 }
 
 pub(super) fn delete(work: &mut Work<'_>, batch: Batch<Deleted>) -> Outcome<Results<Nothing>> {

@@ -2,7 +2,7 @@
 
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::{COUNTED, SETTABLE, Settings, check_encryption, check_given};
+use super::settings::{COUNTED, SETTABLE, Settings, check_encryption, check_given, in_lower_case};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use serde::{Deserialize, Serialize};
@@ -71,32 +71,39 @@ pub(super) struct SetAttributes {
 
 pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Outcome<Nothing> {
     let queue = find(work, &request.queue_url)?;
-    check_settable(&request.attributes)?;
-    check_given(&request.attributes)?;
-    match request.attributes.get("FifoQueue") {
-        Some(_) if !queue.fifo() => return Err(SqsError::unknown_attribute("FifoQueue")),
-        Some(value) if value != "true" => return Err(SqsError::kind_is_fixed()),
-        _ => {}
-    }
+    let mut attributes = request.attributes;
+    check_settable(&attributes)?;
+    in_lower_case(&mut attributes);
+    check_given(&attributes)?;
+    check_same_kind(&queue, attributes.get("FifoQueue"))?;
     let mut given = queue.settings.given.clone();
-    given.extend(request.attributes);
+    if attributes
+        .get("KmsMasterKeyId")
+        .is_some_and(|key| !key.is_empty())
+    {
+        // A key of KMS takes the place of SQS's own.
+        given.remove("SqsManagedSseEnabled");
+    }
+    given.extend(attributes);
     // An empty policy is no policy.
     given.retain(|_, value| !value.is_empty());
     check_encryption(&given)?;
     let settings = Settings::read(given)?;
     check_dead_letter_queue(work, &queue.name, &settings)?;
-    let modified_at = work.now;
-    keep(
-        work,
-        Queue {
-            settings,
-            modified_at,
-            ..(*queue).clone()
-        },
-    )?;
+    let changed = queue.changed(settings, work.now);
+    keep(work, changed)?;
     // A poll that waits may now see what it could not, a shorter delay for instance.
     work.arrived(queue.id);
     Ok(Nothing {})
+}
+
+/// A queue stays what it was made as.
+fn check_same_kind(queue: &Queue, fifo: Option<&String>) -> Outcome<()> {
+    match fifo.map(String::as_str) {
+        Some(_) if !queue.settings.fifo => Err(SqsError::unknown_attribute("FifoQueue")),
+        Some("false") => Err(SqsError::another_kind()),
+        _ => Ok(()),
+    }
 }
 
 #[derive(Deserialize)]

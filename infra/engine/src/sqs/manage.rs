@@ -3,10 +3,12 @@
 use super::describe::check_tags;
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::{Settings, check_given};
+use super::settings::{Settings, check_given, in_lower_case};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use crate::wire::same_value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,13 +36,14 @@ pub(super) struct Url {
     queue_url: String,
 }
 
-pub(super) fn create(work: &mut Work<'_>, request: Create) -> Outcome<Url> {
+pub(super) fn create(work: &mut Work<'_>, mut request: Create) -> Outcome<Url> {
     let name = request.queue_name.ok_or_else(|| {
         SqsError::invalid(
             "Value for parameter QueueName is invalid. Reason: Must specify a queue name.",
         )
     })?;
     check_settable(&request.attributes)?;
+    in_lower_case(&mut request.attributes);
     if let Some(queue) = work.queues.named(&name) {
         let shown = queue.settings.shown();
         let differs = request
@@ -67,6 +70,7 @@ pub(super) fn create(work: &mut Work<'_>, request: Create) -> Outcome<Url> {
             created_at: work.now,
             modified_at: work.now,
             purged_at: None,
+            scope_before: None,
         };
         keep(work, queue)?;
     }
@@ -127,6 +131,7 @@ pub(super) fn purge(work: &mut Work<'_>, request: Named) -> Outcome<Nothing> {
         return Err(SqsError::purging(&queue.name));
     }
     work.clear(queue.id)?;
+    work.forget_dedup_ids(&format!("queue {}", queue.id))?;
     work.queues.touched = true;
     work.queues.insert(Queue {
         purged_at: Some(work.now),
@@ -189,8 +194,8 @@ pub(super) fn list(work: &mut Work<'_>, request: List) -> Outcome<Listed> {
     })
 }
 
-/// One page of sorted names. The token is the last name of the page before; AWS gives one only if
-/// a size was asked for.
+/// One page of sorted names. The token is the last name of the page before, in base64; AWS gives
+/// one only if a size was asked for.
 fn page(
     names: impl Iterator<Item = String>,
     size: Option<usize>,
@@ -204,14 +209,25 @@ fn page(
         ));
     }
     let limit = size.unwrap_or(LISTED_MAX);
-    let after = after.unwrap_or_default();
+    let after = match after {
+        Some(token) => name_of(&token)?,
+        None => String::new(),
+    };
     let mut names: Vec<String> = names.filter(|name| *name > after).take(limit + 1).collect();
     let more = names.len() > limit;
     names.truncate(limit);
     let token = (more && size.is_some())
-        .then(|| names.last().cloned())
+        .then(|| names.last().map(|name| BASE64.encode(name)))
         .flatten();
     Ok((names, token))
+}
+
+fn name_of(token: &str) -> Outcome<String> {
+    BASE64
+        .decode(token)
+        .ok()
+        .and_then(|name| String::from_utf8(name).ok())
+        .ok_or_else(|| SqsError::invalid("Invalid or expired next token."))
 }
 
 #[derive(Deserialize)]

@@ -11,8 +11,10 @@ mod in_flight;
 mod manage;
 mod moves;
 mod moving;
+mod permissions;
 mod policy;
 pub(crate) mod query;
+mod query_json;
 mod queues;
 mod receive;
 mod refusal;
@@ -72,6 +74,8 @@ async fn dispatch(messages: &Messages, operation: &str, body: &[u8]) -> Option<O
         "UntagQueue" => run(messages, body, describe::untag).await,
         "ListQueueTags" => run(messages, body, describe::tags).await,
         "ListDeadLetterSourceQueues" => run(messages, body, manage::dead_letter_sources).await,
+        "AddPermission" => run(messages, body, permissions::add).await,
+        "RemovePermission" => run(messages, body, permissions::remove).await,
         "StartMessageMoveTask" => run(messages, body, moves::start).await,
         "ListMessageMoveTasks" => run(messages, body, moves::list).await,
         "CancelMessageMoveTask" => run(messages, body, moves::cancel).await,

@@ -16,6 +16,9 @@ const RATE_RANGE: std::ops::RangeInclusive<i64> = 1..=500;
 /// The most tasks listed, and kept, of a queue (AWS, `ListMessageMoveTasks`: 10).
 const LISTED_MAX: i64 = 10;
 
+/// What stands between the colons of an ARN.
+const ARN_PARTS: usize = 6;
+
 /// A task, as it is kept.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -174,6 +177,12 @@ fn insert(work: &Work<'_>, task: &Task) -> Outcome<()> {
 
 /// The queue that an ARN names.
 fn by_arn(work: &Work<'_>, parameter: &str, arn: &str) -> Outcome<Arc<Queue>> {
+    if arn.splitn(ARN_PARTS, ':').count() < ARN_PARTS {
+        return Err(SqsError::invalid(format!(
+            "You must use this format to specify the {parameter}: \
+             arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+        )));
+    }
     work.names
         .queue_in(arn)
         .and_then(|name| work.queues.named(name))

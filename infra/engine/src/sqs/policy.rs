@@ -10,6 +10,7 @@ const RECEIVES_RANGE: std::ops::RangeInclusive<i64> = 1..=1000;
 /// The most queues that a redrive allow policy names (AWS, `RedriveAllowPolicy`).
 const SOURCES_MAX: usize = 10;
 const TARGET: &str = "deadLetterTargetArn";
+const ALLOW: &str = "RedriveAllowPolicy";
 const COUNT: &str = "maxReceiveCount";
 
 /// A redrive policy.
@@ -74,8 +75,8 @@ pub(super) fn check_redrive(given: &BTreeMap<String, String>) -> Result<(), SqsE
     match RedriveAllow::read(given)? {
         RedriveAllow::Only(sources) if !(1..=SOURCES_MAX).contains(&sources.len()) => {
             Err(SqsError::invalid_value(
-                given.get("RedriveAllowPolicy").map_or("", String::as_str),
-                "RedriveAllowPolicy",
+                given.get(ALLOW).map_or("", String::as_str),
+                ALLOW,
                 "Amazon SQS supports between 1 and 10 sourceQueueArns.",
             ))
         }
@@ -113,7 +114,7 @@ impl Redrive {
 
 impl RedriveAllow {
     pub(super) fn read(given: &BTreeMap<String, String>) -> Result<RedriveAllow, SqsError> {
-        let Some(policy) = policy(given, "RedriveAllowPolicy")? else {
+        let Some(policy) = policy(given, ALLOW)? else {
             return Ok(RedriveAllow::All);
         };
         let sources = policy.get("sourceQueueArns").and_then(Value::as_array);
@@ -130,7 +131,12 @@ impl RedriveAllow {
                     .map(str::to_owned)
                     .collect(),
             )),
-            _ => Err(SqsError::invalid_attribute("RedriveAllowPolicy")),
+            _ => Err(SqsError::invalid_value(
+                given.get(ALLOW).map_or("", String::as_str),
+                ALLOW,
+                "Amazon SQS can't create the redrive allow policy, as it's in an unsupported \
+                 format.",
+            )),
         }
     }
 

@@ -2,17 +2,21 @@
 //! the JSON of the same operation and its answer becomes XML, so that both have the same rules.
 
 use super::refusal::SqsError;
-use super::{Outcome, outcome};
+use super::{Outcome, outcome, query_json};
 use crate::ids::random_id;
 use crate::messages::Messages;
-use crate::wire::Answer;
+use crate::wire::{Answer, Call};
 use serde_json::{Map, Value};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
 /// The versions that SQS has had. SNS's is 2010-03-31.
 const VERSIONS: [&str; 4] = ["2012-11-05", "2011-10-01", "2009-02-01", "2008-01-01"];
 /// Lists: their name in forms and in XML, and in JSON.
-const LISTS: [(&str, &str); 13] = [
+const LISTS: [(&str, &str); 17] = [
+    ("AWSAccountId", "AWSAccountIds"),
+    ("ActionName", "Actions"),
+    ("StringListValue", "StringListValues"),
+    ("BinaryListValue", "BinaryListValues"),
     ("AttributeName", "AttributeNames"),
     ("MessageAttributeName", "MessageAttributeNames"),
     ("MessageSystemAttributeName", "MessageSystemAttributeNames"),
@@ -28,7 +32,7 @@ const LISTS: [(&str, &str); 13] = [
     ("", "Successful"),
 ];
 /// Maps: their name in forms and in XML, in JSON, and what a key and a value are called.
-const MAPS: [(&str, &str, &str, &str); 4] = [
+pub(super) const MAPS: [(&str, &str, &str, &str); 4] = [
     ("Attribute", "Attributes", "Name", "Value"),
     ("MessageAttribute", "MessageAttributes", "Name", "Value"),
     (
@@ -38,6 +42,20 @@ const MAPS: [(&str, &str, &str, &str); 4] = [
         "Value",
     ),
     ("Tag", "Tags", "Key", "Value"),
+];
+/// Operations that are not a queue's.
+const OF_NO_QUEUE: [&str; 2] = ["CreateQueue", "ListQueues"];
+/// Operations whose answer has no result, not even an empty one.
+pub(super) const WITHOUT_RESULT: [&str; 9] = [
+    "AddPermission",
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "DeleteQueue",
+    "PurgeQueue",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
 ];
 const NUMBERS: [&str; 6] = [
     "DelaySeconds",
@@ -53,24 +71,34 @@ fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// Whether a form is for SQS: by its version, or else by its action, all of which name queues or
-/// messages, as none of SNS's does.
-pub(crate) fn is_for_sqs(fields: &[(String, String)]) -> bool {
+/// Whether a form is for SQS: by its version, by the queue in its path, or else by its action, all
+/// of which but two name queues or messages, as none of SNS's does.
+pub(crate) fn is_for_sqs(fields: &[(String, String)], path: &str) -> bool {
     match field(fields, "Version") {
         Some(version) => VERSIONS.contains(&version),
+        None if names_queue(path) => true,
         None => field(fields, "Action")
             .is_some_and(|action| action.contains("Queue") || action.contains("Message")),
     }
 }
 
-/// Answers one call. `path` names the queue if the form does not.
+/// Whether a path is a queue URL's: an account and a name.
+fn names_queue(path: &str) -> bool {
+    path.trim_matches('/').contains('/')
+}
+
+/// Answers one call. The path names the queue if the form does not.
 pub(crate) async fn answer(
     messages: &Messages,
     fields: Vec<(String, String)>,
-    path: &str,
+    call: &Call,
 ) -> Answer {
+    let path = call.path.as_str();
+    let in_json = call.header("accept") == Some("application/json");
     let action = field(&fields, "Action").unwrap_or_default().to_owned();
     let result = match request(fields, path) {
+        // What is asked of no queue is not asked at one.
+        Ok(_) if names_queue(path) && OF_NO_QUEUE.contains(&action.as_str()) => None,
         Ok(body) => outcome(messages, &action, body.as_bytes()).await,
         Err(error) => Some(Err(error)),
     };
@@ -82,10 +110,21 @@ pub(crate) async fn answer(
         );
         Err(SqsError::invalid_action(&action))
     });
-    match result.and_then(|json| success(&action, &json)) {
-        Ok(xml) => Answer::xml(200, xml),
-        Err(error) => refusal(&action, &error),
-    }
+    let answered = result.and_then(|json| {
+        if in_json {
+            query_json::success(&action, &json)
+        } else {
+            success(&action, &json).map(|xml| Answer::xml(200, xml))
+        }
+    });
+    answered.unwrap_or_else(|error| {
+        tracing::debug!(action, code = error.code, "SQS refused a call");
+        if in_json {
+            query_json::refusal(&error)
+        } else {
+            refusal(&error)
+        }
+    })
 }
 
 /// A form as the JSON of the same operation.
@@ -97,7 +136,7 @@ fn request(fields: Vec<(String, String)>, path: &str) -> Outcome<String> {
         }
         put(&mut tree, &name, value);
     }
-    if !tree.contains_key("QueueUrl") && path.trim_matches('/').contains('/') {
+    if !tree.contains_key("QueueUrl") && names_queue(path) {
         tree.insert("QueueUrl".to_owned(), Value::from(path));
     }
     super::write(&named(tree)?)
@@ -182,7 +221,7 @@ fn success(action: &str, json: &str) -> Outcome<String> {
     let answer: Map<String, Value> =
         serde_json::from_str(json).map_err(|error| SqsError::internal(&error))?;
     let mut result = String::new();
-    if !answer.is_empty() || action == "ReceiveMessage" {
+    if !WITHOUT_RESULT.contains(&action) {
         element(&mut result, &format!("{action}Result"), |xml| {
             members(xml, action, &answer);
         });
@@ -195,18 +234,12 @@ fn success(action: &str, json: &str) -> Outcome<String> {
 }
 
 /// A refusal of a call.
-pub(crate) fn refusal(action: &str, error: &SqsError) -> Answer {
-    tracing::debug!(action, code = error.code, "SQS refused a call");
-    let fault = if error.senders_fault() {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+pub(crate) fn refusal(error: &SqsError) -> Answer {
     let mut xml = String::new();
     element(&mut xml, "Error", |xml| {
-        text(xml, "Type", fault);
+        text(xml, "Type", error.fault());
         text(xml, "Code", error.code);
-        text(xml, "Message", &error.message);
+        text(xml, "Message", error.query_message());
         xml.push_str("<Detail/>");
     });
     Answer::xml(
@@ -258,8 +291,14 @@ fn member(xml: &mut String, action: &str, name: &str, value: &Value) {
 
 fn element(xml: &mut String, name: &str, fill: impl FnOnce(&mut String)) {
     xml.push_str(&format!("<{name}>"));
+    let filled_from = xml.len();
     fill(xml);
-    xml.push_str(&format!("</{name}>"));
+    if xml.len() == filled_from {
+        xml.truncate(filled_from - 1);
+        xml.push_str("/>");
+    } else {
+        xml.push_str(&format!("</{name}>"));
+    }
 }
 
 fn text(xml: &mut String, name: &str, text: &str) {
@@ -291,14 +330,17 @@ mod tests {
     #[test]
     fn forms_are_told_apart_by_version_and_else_by_action() {
         for form in ["Action=SendMessage&Version=2012-11-05", "Action=ListQueues"] {
-            assert!(is_for_sqs(&fields(form)), "{form}");
+            assert!(is_for_sqs(&fields(form), "/"), "{form}");
         }
         for form in [
             "Action=AddPermission&Version=2010-03-31",
             "Action=Publish&Message=x",
+            "Action=AddPermission",
         ] {
-            assert!(!is_for_sqs(&fields(form)), "{form}");
+            assert!(!is_for_sqs(&fields(form), "/"), "{form}");
         }
+        let at_queue = "/000000000000/letters";
+        assert!(is_for_sqs(&fields("Action=AddPermission"), at_queue));
     }
 
     #[test]

@@ -10,6 +10,11 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// How long a queue goes on telling duplicates as before when that is changed, in milliseconds
+/// (AWS, `SetQueueAttributes`: a change takes up to 60 s, and LocalStack's recordings of AWS show
+/// that this one is not seen at once).
+const SCOPE_CHANGE_MS: i64 = 60_000;
+
 /// All queues, in memory beside their rows.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
@@ -34,11 +39,38 @@ pub(crate) struct Queue {
     pub(super) created_at: i64,
     pub(super) modified_at: i64,
     pub(super) purged_at: Option<i64>,
+    /// Whether duplicates are still told by group, or still are not, and until when, in
+    /// milliseconds. Not kept: after a restart the change is in force.
+    pub(super) scope_before: Option<(bool, i64)>,
 }
 
 impl Queue {
     pub(crate) fn fifo(&self) -> bool {
         self.settings.fifo
+    }
+
+    /// Whether deduplication ids are told apart by message group at this time.
+    pub(super) fn dedup_by_group(&self, now: i64) -> bool {
+        match self.scope_before {
+            Some((by_group, until)) if now < until => by_group,
+            _ => self.settings.dedup_by_group,
+        }
+    }
+
+    /// The queue with other settings.
+    pub(super) fn changed(&self, settings: Settings, now: i64) -> Queue {
+        let by_group = self.dedup_by_group(now);
+        let scope_before = if settings.dedup_by_group == self.settings.dedup_by_group {
+            self.scope_before
+        } else {
+            Some((by_group, now + SCOPE_CHANGE_MS))
+        };
+        Queue {
+            settings,
+            modified_at: now,
+            scope_before,
+            ..self.clone()
+        }
     }
 }
 
@@ -60,6 +92,7 @@ impl Queues {
                 created_at: row.get(4)?,
                 modified_at: row.get(5)?,
                 purged_at: None,
+                scope_before: None,
             });
         }
         Ok(queues)
@@ -151,10 +184,10 @@ pub(super) struct Named {
 /// reached by several. An account or a region that it names must be those of the call.
 pub(super) fn find(work: &Work<'_>, url: &str) -> Outcome<Arc<Queue>> {
     let address = Address::read(url);
-    if address
+    let elsewhere = address
         .region
-        .is_some_and(|region| region != work.names.region)
-    {
+        .is_some_and(|region| region != work.names.region);
+    if elsewhere || address.queue.is_empty() {
         return Err(SqsError::invalid_address(url));
     }
     if address

@@ -232,6 +232,7 @@ impl Taking<'_> {
     }
 
     fn take_any(&mut self, work: &mut Work<'_>) -> Outcome<()> {
+        work.return_lapsed(self.queue.id)?;
         loop {
             let rows = work.ready(self.queue.id, &Ready::Any, self.room())?;
             let mut discarded = false;
@@ -370,10 +371,12 @@ fn show_one(row: &Row, request: &Receive) -> Outcome<Shown> {
     })
 }
 
-/// `All`, `.*` or `*` (AWS takes it though no page names it), a name, or a prefix followed by `.*`.
+/// `All`, `.*` or `*`, a name, or a prefix followed by `.*`.
 fn matches_any(name: &str, wanted: &[String]) -> bool {
     wanted.iter().any(|wanted| {
-        matches!(wanted.as_str(), "All" | ".*" | "*")
+        wanted == "All"
+            || wanted == ".*"
+            || wanted == "*"
             || wanted == name
             || wanted
                 .strip_suffix(".*")

@@ -1,6 +1,7 @@
 //! SQS's refusals: the name of the JSON protocol, the code of the older Query protocol that SDKs
 //! still read from `x-amzn-query-error`, and the words.
 
+use super::attributes::INVALID_CHARACTERS;
 use crate::wire::Answer;
 use serde_json::json;
 
@@ -46,7 +47,7 @@ impl SqsError {
         )
     }
 
-    /// A queue URL of another region.
+    /// A queue URL of another region, or of no queue.
     pub(super) fn invalid_address(url: &str) -> SqsError {
         SqsError {
             status: 404,
@@ -123,28 +124,29 @@ impl SqsError {
         )
     }
 
-    pub(super) fn fifo_only(attribute: &str) -> SqsError {
-        SqsError {
-            message: format!("You can specify the {attribute} only when FifoQueue is set to true."),
-            ..SqsError::unknown_attribute(attribute)
-        }
+    /// An attribute that a standard queue does not have, in the words AWS keeps for two of them.
+    pub(super) fn only_for_fifo(name: &str) -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidAttributeName",
+            "InvalidAttributeName",
+            format!("You can specify the {name} only when FifoQueue is set to true."),
+        )
     }
 
-    pub(super) fn kind_is_fixed() -> SqsError {
-        SqsError {
-            message: "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is \
-                      not supported."
-                .to_owned(),
-            ..SqsError::invalid_attribute("FifoQueue")
-        }
+    pub(super) fn another_kind() -> SqsError {
+        SqsError::new(
+            "com.amazonaws.sqs#InvalidAttributeValue",
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not \
+             supported.",
+        )
     }
 
     pub(super) fn invalid_contents() -> SqsError {
         SqsError::new(
             "com.amazonaws.sqs#InvalidMessageContents",
             "InvalidMessageContents",
-            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to \
-             #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+            INVALID_CHARACTERS,
         )
     }
 
@@ -241,6 +243,17 @@ impl SqsError {
         }
     }
 
+    pub(super) fn too_many_actions(given: usize, limit: usize) -> SqsError {
+        SqsError {
+            status: 403,
+            ..SqsError::new(
+                "com.amazonaws.sqs#OverLimit",
+                "OverLimit",
+                format!("{given} Actions were found, maximum allowed is {limit}."),
+            )
+        }
+    }
+
     pub(super) fn no_such_resource(message: impl Into<String>) -> SqsError {
         SqsError {
             status: 404,
@@ -273,6 +286,16 @@ impl SqsError {
         match self.code {
             "ReceiptHandleIsInvalid" => 404,
             _ => self.status,
+        }
+    }
+
+    /// The words in the Query protocol, which has older ones for a queue that is not there.
+    pub(super) fn query_message(&self) -> &str {
+        match self.name {
+            "com.amazonaws.sqs#QueueDoesNotExist" => {
+                "The specified queue does not exist for this wsdl version."
+            }
+            _ => &self.message,
         }
     }
 
@@ -319,13 +342,18 @@ impl SqsError {
         self.status < 500
     }
 
-    pub(crate) fn answer(self, operation: &str) -> Answer {
-        tracing::debug!(operation, code = self.code, "SQS refused a call");
-        let fault = if self.senders_fault() {
+    /// The same, as refusals say.
+    pub(super) fn fault(&self) -> &'static str {
+        if self.senders_fault() {
             "Sender"
         } else {
             "Receiver"
-        };
+        }
+    }
+
+    pub(crate) fn answer(self, operation: &str) -> Answer {
+        tracing::debug!(operation, code = self.code, "SQS refused a call");
+        let fault = self.fault();
         let body = json!({ "__type": self.name, "message": self.message });
         Answer {
             headers: vec![("x-amzn-query-error", format!("{};{fault}", self.code))],

@@ -111,7 +111,7 @@ pub(crate) fn send(work: &mut Work<'_>, queue: &Queue, message: Outgoing) -> Out
     } else {
         None
     };
-    let scope = scope(queue, message.group.as_deref());
+    let scope = scope(queue, message.group.as_deref(), work.now);
     if let Some(dedup) = &dedup
         && let Some(earlier) = work.earlier(&scope, dedup)?
     {
@@ -164,8 +164,8 @@ pub(crate) fn sequence(id: i64) -> String {
 }
 
 /// Within what a deduplication id is unique.
-fn scope(queue: &Queue, group: Option<&str>) -> String {
-    match group.filter(|_| queue.settings.dedup_by_group) {
+fn scope(queue: &Queue, group: Option<&str>, now: i64) -> String {
+    match group.filter(|_| queue.dedup_by_group(now)) {
         Some(group) => format!("queue {} {group}", queue.id),
         None => format!("queue {}", queue.id),
     }
@@ -205,7 +205,9 @@ fn check(queue: &Queue, message: &Outgoing) -> Outcome<()> {
             "One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
         )));
     }
-    attributes::check_characters(&message.body)?;
+    if !attributes::carried(&message.body) {
+        return Err(SqsError::invalid_contents());
+    }
     attributes::check(&message.attributes)?;
     check_system_attributes(&message.system_attributes)?;
     check_delay(queue, message.delay_seconds)?;

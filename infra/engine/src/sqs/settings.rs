@@ -81,7 +81,7 @@ impl Settings {
     fn check_kind(&self) -> Result<(), SqsError> {
         let limit = ["perQueue", "perMessageGroupId"];
         let per_group = choice(&self.given, "FifoThroughputLimit", limit)?;
-        if per_group && !self.dedup_by_group {
+        if self.fifo && per_group && !self.dedup_by_group {
             return Err(SqsError::invalid_attribute("FifoThroughputLimit"));
         }
         if self.fifo {
@@ -95,13 +95,10 @@ impl Settings {
             .iter()
             .find(|name| self.given.contains_key(**name))
         {
-            Some(&"ContentBasedDeduplication") => {
-                return Err(SqsError::unknown_attribute("ContentBasedDeduplication"));
-            }
-            Some(name) => return Err(SqsError::fifo_only(name)),
-            None => {}
+            Some(name @ &"ContentBasedDeduplication") => Err(SqsError::unknown_attribute(name)),
+            Some(name) => Err(SqsError::only_for_fifo(name)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The attributes with their defaults, as `GetQueueAttributes` shows them.
@@ -134,6 +131,15 @@ impl Settings {
         }
         shown.extend(self.given.clone());
         shown
+    }
+}
+
+/// Writes flags as they are shown: AWS takes `True` for `true`.
+pub(super) fn in_lower_case(given: &mut BTreeMap<String, String>) {
+    for name in FLAGS {
+        if let Some(value) = given.get_mut(name) {
+            value.make_ascii_lowercase();
+        }
     }
 }
 
@@ -177,6 +183,12 @@ fn choice(
         Some(_) => Err(SqsError::invalid_attribute(name)),
     }
 }
+
+const FLAGS: [&str; 3] = [
+    "FifoQueue",
+    "ContentBasedDeduplication",
+    "SqsManagedSseEnabled",
+];
 
 const FIFO_ONLY: [&str; 3] = [
     "ContentBasedDeduplication",

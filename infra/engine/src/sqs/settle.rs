@@ -136,14 +136,14 @@ pub(super) fn change_one(
             "Message does not exist or is not available for visibility timeout change.",
         ));
     };
-    // Of a standard queue, AWS takes the handles of earlier receives as well, and after the lease
-    // has run out; not one that was given up.
-    let good = if queue.fifo() {
+    // A standard queue, as recorded from AWS, takes a handle whose lease time has ended, and one
+    // that a later receive has made stale.
+    let changeable = if queue.settings.fifo {
         receipt == Handle::of(&row) && row.visible_at > work.now
     } else {
         row.leased_at > 0
     };
-    if !good {
+    if !changeable {
         return Err(SqsError::not_in_flight(handle));
     }
     let visible_at = work.now + seconds * 1000;

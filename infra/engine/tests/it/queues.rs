@@ -65,17 +65,6 @@ async fn what_does_not_fit_is_refused_with_awss_codes() {
         .expect_err("a bad name")
         .into_service_error();
     assert_eq!(error.code(), Some("InvalidParameterValue"));
-    let error = sqs
-        .add_permission()
-        .queue_url(&url)
-        .label("x")
-        .aws_account_ids("1")
-        .actions("*")
-        .send()
-        .await
-        .expect_err("not here")
-        .into_service_error();
-    assert_eq!(error.code(), Some("UnknownOperationException"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,16 @@
 //! A development stand-in for CloudFormation, by the SDK alone. It may be run again at
 //! every start: what is there is brought in line where AWS allows a change, and what
 //! cannot be changed (a key, a FIFO flag) is an error. Nothing that holds data is ever
-//! deleted; subscriptions of our own queues that the template no longer has are.
+//! deleted here; subscriptions of our own queues that the template no longer has are. Only
+//! [`teardown`] deletes, and only what bears our tag.
 
+mod owned;
 mod queues;
 mod subscriptions;
 mod tables;
 mod topics;
+
+pub use owned::{TornDown, teardown};
 
 use aws_config::SdkConfig;
 use callboard_template::{Expr, Position, Stack};
@@ -45,6 +49,7 @@ pub async fn provision(
     provisioning.topics(&mut resources).await?;
     provisioning.queues(&mut resources).await?;
     provisioning.functions(&mut resources);
+    provisioning.tags(&resources).await?;
     // What points at others comes when all have a name.
     provisioning.queue_attributes(&resources).await?;
     provisioning.subscriptions(&resources).await?;

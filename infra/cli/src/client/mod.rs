@@ -1,18 +1,28 @@
 //! The few HTTP requests that the demo, the bench and the tests make, as a program outside would:
 //! one request, one answer, JSON where there is any.
 
+mod resolve;
+mod signer;
+
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use resolve::Resolver;
 use serde_json::Value;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+
+pub use signer::Signer;
 
 /// Longest time for one request: a view that is waited for takes up to 5 s.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
@@ -20,10 +30,17 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 /// Largest answer read, in bytes: a mailbox with a few hundred mails.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// An HTTP client for plain `http://` addresses. Cheap to clone.
+type Plain = Client<HttpConnector<Resolver>, Full<Bytes>>;
+type Secure = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
+/// An HTTP client. Cheap to clone.
 #[derive(Clone)]
 pub struct Http {
-    client: Client<HttpConnector, Full<Bytes>>,
+    plain: Plain,
+    /// Made when the first `https://` address comes: reading the system's certificates takes
+    /// milliseconds, and a laptop's own system has no use for them.
+    secure: Arc<OnceLock<Secure>>,
+    signer: Option<Signer>,
 }
 
 /// A whole answer.
@@ -76,10 +93,19 @@ impl Http {
     /// A client with connections of its own.
     #[must_use]
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            plain: Client::builder(TokioExecutor::new()).build(connector()),
+            secure: Arc::default(),
+            signer: None,
+        }
+    }
+
+    /// The same client, signing every request.
+    #[must_use]
+    pub fn signing(self, signer: Signer) -> Self {
+        Self {
+            signer: Some(signer),
+            ..self
         }
     }
 
@@ -138,8 +164,11 @@ impl Http {
             request: format!("{method} {shown}"),
             reason,
         };
-        let request =
-            build(&method, url, headers, body).map_err(|error| failure(error.to_string()))?;
+        let mut request = build(&method, url, headers, body.clone())
+            .map_err(|error| failure(error.to_string()))?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, &body).map_err(failure)?;
+        }
         match tokio::time::timeout(REQUEST_LIMIT, self.exchange(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(reason)) => Err(failure(reason)),
@@ -148,11 +177,12 @@ impl Http {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| chain(&error))?;
+        let sent = if request.uri().scheme_str() == Some("https") {
+            self.secure()?.request(request).await
+        } else {
+            self.plain.request(request).await
+        };
+        let response = sent.map_err(|error| chain(&error))?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX)
             .collect()
@@ -165,6 +195,30 @@ impl Http {
             body,
         })
     }
+
+    fn secure(&self) -> Result<&Secure, String> {
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let client = secure().map_err(|error| format!("the system's certificates: {error}"))?;
+        Ok(self.secure.get_or_init(|| client))
+    }
+}
+
+fn connector() -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(Resolver::new());
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector
+}
+
+fn secure() -> io::Result<Secure> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(aws_lc_rs::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector());
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 fn build(
