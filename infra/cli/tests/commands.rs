@@ -44,7 +44,11 @@ struct Running {
 impl Running {
     /// Starts a command and reads until the line that says it is ready.
     fn start(arguments: &[&str]) -> (Self, String) {
-        let mut child = callboard(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(callboard(arguments))
+    }
+
+    fn of(mut command: Command) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut running = Self { child, stdout };
         let mut said = String::new();
@@ -270,6 +274,30 @@ fn the_engine_says_how_to_reach_it_in_the_region_and_account_asked_for() {
         "{made}"
     );
     assert_eq!(engine.stop(), Some(0));
+}
+
+#[test]
+fn the_engine_says_once_that_a_client_is_in_another_region() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let mut command = callboard(&["engine", "--port=0", "--ephemeral"]);
+    command.stderr(fs::File::create(&log).unwrap());
+    let (engine, said) = Running::of(command);
+    let host = word(&said, "http://");
+    for _ in 0..2 {
+        let signed = "X-Amz-Credential=x%2F20260921%2Feu-west-1%2Fsns%2Faws4_request";
+        let topics = format!("http://{host}/?Action=ListTopics&Version=2010-03-31&{signed}");
+        assert!(get(&topics).starts_with("HTTP/1.1 200"));
+    }
+    let health = get(&format!("http://{host}/_callboard/health"));
+    assert!(health.contains(r#""region":"eu-west-1""#), "{health}");
+    assert_eq!(engine.stop(), Some(0));
+    let log = fs::read_to_string(&log).unwrap();
+    assert_eq!(log.matches("another region").count(), 1, "{log}");
+    assert!(
+        log.contains("eu-west-1") && log.contains("us-east-1"),
+        "{log}"
+    );
 }
 
 #[test]

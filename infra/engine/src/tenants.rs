@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::runtime::Handle;
 
-/// How many may be open beside the engine's own: in files, each holds six of the 1,024 that a
-/// process usually may have open; in memory, each takes some hundred kilobytes, and tests may want
-/// one per test.
-const KEPT_MAX: usize = 100;
+/// How many may be open beside the engine's own: in files, each holds six of the 256 that a process
+/// may have open on macOS (1,024 elsewhere), and the engine itself some 25; in memory, each takes a
+/// third of a megabyte, and tests may want one per test.
+const KEPT_MAX: usize = 32;
 const EPHEMERAL_MAX: usize = 1_000;
 
 /// One account in one region.
