@@ -129,6 +129,7 @@ impl Arns {
                 | "TagResource"
                 | "UntagResource"
                 | "ListTagsOfResource"
+                | "GetResourcePolicy"
         );
         if !names_arns || !body.contains(CRATE_SCOPE) {
             return body;

@@ -19,7 +19,7 @@ pub(super) fn run<T>(action: impl Future<Output = Result<T>>) -> Result<T> {
     })
 }
 
-fn act<'a, Q, A, F>(
+pub(super) fn act<'a, Q, A, F>(
     storage: &'a Storage,
     body: &str,
     action: impl FnOnce(&'a Storage, Q) -> F,
@@ -90,6 +90,7 @@ impl Dynamo {
             }));
         }
         self.dispatch_item(operation, body)
+            .or_else(|| self.dispatch_setting(operation, body))
             .or_else(|| self.dispatch_table(operation, body))
     }
 
@@ -131,32 +132,17 @@ impl Dynamo {
         let storage = self.storage();
         let s = &*storage;
         Some(match operation {
-            "CreateTable" => act(s, body, actions::create_table::execute),
-            "DeleteTable" => act(s, body, |s, q| {
-                actions::delete_table::execute(s, q, &self.vectors)
-            })
-            .and_then(|answer| {
-                super::streams::forget(s, body)?;
-                Ok(answer)
-            }),
-            "DescribeTable" => act(s, body, |s, q| {
-                actions::describe_table::execute(s, q, &self.vectors)
-            }),
-            "UpdateTable" => act(s, body, |s, q| {
-                actions::update_table::execute(s, q, &self.vectors)
-            }),
+            "CreateTable" => self.create_table(s, body),
+            "DeleteTable" => self.delete_table(s, body),
+            "DescribeTable" => self.describe_table(s, body),
+            "UpdateTable" => self.update_table(s, body),
             "ListTables" => act(s, body, actions::list_tables::execute),
-            "UpdateTimeToLive" => {
-                act(s, body, actions::update_time_to_live::execute).and_then(|answer| {
-                    super::upkeep::index_all(s)?;
-                    Ok(answer)
-                })
-            }
+            "UpdateTimeToLive" => super::tables::update_ttl(s, body),
             "DescribeTimeToLive" => act(s, body, actions::describe_time_to_live::execute),
             "TagResource" => act(s, body, actions::tag_resource::execute),
             "UntagResource" => act(s, body, actions::untag_resource::execute),
             "ListTagsOfResource" => act(s, body, actions::list_tags_of_resource::execute),
-            "ListStreams" => act(s, body, actions::list_streams::execute),
+            "ListStreams" => super::streams::list(s, body),
             "DescribeStream" => super::streams::describe(s, body),
             "GetShardIterator" => super::streams::iterator(s, body, &self.clock),
             _ => return None,

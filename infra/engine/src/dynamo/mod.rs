@@ -10,7 +10,9 @@ mod arns;
 mod dispatch;
 mod front;
 mod refusal;
+mod settings;
 mod streams;
+mod tables;
 mod tokens;
 mod upkeep;
 mod validate;
@@ -97,6 +99,8 @@ impl Dynamo {
             ))
             .map_err(|error| failed(error.into()))?;
         upkeep::index_all(&storage).map_err(failed)?;
+        settings::prepare(&storage).map_err(failed)?;
+        streams::adopt_all(&storage, &clock).map_err(failed)?;
         let last = streams::last_record(&storage);
         Ok(Dynamo {
             storage: Mutex::new(storage),

@@ -9,8 +9,6 @@ use dynoxide::{AttributeValue, DynoxideError, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const TRIMMED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException","message":"The operation attempted to read past the oldest stream record in a shard."}"#;
-
 /// What an operation comes to.
 pub(super) type Outcome<T> = std::result::Result<T, Refusal>;
 
@@ -19,8 +17,8 @@ pub(super) type Outcome<T> = std::result::Result<T, Refusal>;
 pub(super) enum Refusal {
     /// As the crate refuses.
     Crate(DynoxideError),
-    /// A sequence number from before the retention of its stream, which the crate has no word for.
-    Trimmed,
+    /// For a reason that the crate has no word for.
+    Named { name: &'static str, message: String },
     /// An ARN of another account or region.
     Foreign(Foreign),
 }
@@ -183,7 +181,11 @@ fn without_position(message: &str) -> &str {
 pub(super) fn answer(operation: &str, body: &str, older: bool, refusal: Refusal) -> Answer {
     let error = match refusal {
         Refusal::Crate(error) => error,
-        Refusal::Trimmed => return Answer::json(400, TRIMMED.to_owned()),
+        Refusal::Named { name, message } => {
+            let name = format!("com.amazonaws.dynamodb.v20120810#{name}");
+            let body = json!({ "__type": name, "message": message });
+            return Answer::json(400, body.to_string());
+        }
         Refusal::Foreign(arn) => return foreign(operation, arn),
     };
     let error = match (operation, error) {

@@ -1,10 +1,12 @@
 //! Client request tokens of transactions, on the engine's clock: the same token again within ten
 //! minutes is answered with the first answer, without a second effect.
 
-use super::Dynamo;
-use super::refusal::{Outcome, Refusal};
-use dynoxide::DynoxideError;
-use serde_json::Value;
+use super::dispatch::act;
+use super::refusal::{self, Outcome, Refusal};
+use super::{Dynamo, tables};
+use dynoxide::storage::Storage;
+use dynoxide::{DynoxideError, actions};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::PoisonError;
@@ -40,10 +42,14 @@ impl Dynamo {
         let Some((token, items)) = token_of(body) else {
             return run();
         };
-        if token.len() > TOKEN_LEN_MAX {
+        if !(1..=TOKEN_LEN_MAX).contains(&token.len()) {
+            let bound = match token.len() {
+                0 => "greater than or equal to 1".to_owned(),
+                _ => format!("less than or equal to {TOKEN_LEN_MAX}"),
+            };
             return Err(Refusal::Crate(DynoxideError::ValidationException(format!(
                 "1 validation error detected: Value '{token}' at 'clientRequestToken' failed to \
-                 satisfy constraint: Member must have length less than or equal to {TOKEN_LEN_MAX}"
+                 satisfy constraint: Member must have length {bound}"
             ))));
         }
         let now = self.clock.now_ms();
@@ -57,12 +63,66 @@ impl Dynamo {
                     ),
                 ));
             }
-            return Ok(seen.answer.clone());
+            let answer = seen.answer.clone();
+            return match operation {
+                "TransactWriteItems" => self.replayed(body, &answer),
+                _ => Ok(answer),
+            };
         }
         let answer = run()?;
         tokens.remember(key, now, items, answer.clone());
         Ok(answer)
     }
+}
+
+impl Dynamo {
+    /// The answer to a write that was made before: capacity, if it is asked for, as the reads of
+    /// the items (AWS, TransactWriteItems, "Idempotency").
+    fn replayed(&self, body: &str, first: &str) -> Outcome<String> {
+        let mut request: Value = refusal::decode(body)?;
+        let mut answer: Value = refusal::decode(first)?;
+        if let Some(answer) = answer.as_object_mut() {
+            answer.remove("ConsumedCapacity");
+        }
+        if matches!(
+            request["ReturnConsumedCapacity"].as_str(),
+            Some("TOTAL" | "INDEXES")
+        ) {
+            let storage = self.storage();
+            let reads = reads_of(&storage, &mut request)?.to_string();
+            let read = act(&storage, &reads, actions::transact_get_items::execute)?;
+            let mut read: Value = refusal::decode(&read)?;
+            answer["ConsumedCapacity"] = read["ConsumedCapacity"].take();
+        }
+        Ok(answer.to_string())
+    }
+}
+
+/// The `TransactGetItems` of what a `TransactWriteItems` writes.
+fn reads_of(storage: &Storage, request: &mut Value) -> Outcome<Value> {
+    let mut gets = Vec::new();
+    let actions = request["TransactItems"].as_array_mut();
+    for action in actions.into_iter().flatten() {
+        for action in action.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let key = match action["Item"].take() {
+                Value::Null => action["Key"].take(),
+                item => key_of(storage, action, item)?,
+            };
+            gets.push(json!({ "Get": { "TableName": action["TableName"], "Key": key } }));
+        }
+    }
+    let capacity = request["ReturnConsumedCapacity"].take();
+    Ok(json!({ "TransactItems": gets, "ReturnConsumedCapacity": capacity }))
+}
+
+fn key_of(storage: &Storage, action: &Value, mut item: Value) -> Outcome<Value> {
+    let table = tables::existing(storage, &action.to_string())?;
+    let keys: Vec<Value> = refusal::decode(&table.key_schema)?;
+    let names = keys.iter().filter_map(|key| key["AttributeName"].as_str());
+    Ok(names
+        .map(|name| (name.to_owned(), item[name].take()))
+        .collect::<Map<_, _>>()
+        .into())
 }
 
 impl Tokens {

@@ -42,7 +42,8 @@ fn ttl_expression(table: &TableMetadata) -> Option<String> {
     Some(format!("CAST(item_json ->> '{path}' AS INTEGER)"))
 }
 
-fn quoted(name: &str) -> String {
+/// A name as SQL takes it.
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -98,7 +99,7 @@ impl Dynamo {
                 params![before_s, PAGE],
             )?;
             if removed < PAGE {
-                return Ok(());
+                return streams::forget_ended(&self.storage(), &self.clock);
             }
             tokio::task::yield_now().await;
         }

@@ -157,7 +157,7 @@ async fn a_table_is_known_by_its_arn_too() {
 async fn an_operation_that_does_not_exist_here_is_refused_as_aws_refuses() {
     let db = Client::new(&engine().await.sdk_config());
     let error = db
-        .describe_limits()
+        .list_contributor_insights()
         .send()
         .await
         .expect_err("unknown")

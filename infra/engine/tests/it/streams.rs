@@ -3,7 +3,9 @@
 use crate::support::{NOW_S, engine, engine_in, item, journal, n, s};
 use aws_sdk_dynamodb::types::TimeToLiveSpecification;
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{
+    AttributeValue, OperationType, Record, ShardIteratorType, StreamStatus,
+};
 use callboard_engine::{Clock, Engine, EngineConfig, State};
 use std::time::Duration;
 
@@ -208,6 +210,10 @@ async fn records_are_trimmed_after_a_day_and_numbers_go_on() {
     let (old, _) = read(&streams, &start, 0).await;
     tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
     write(&db, "new", 1).await;
+    let expired = streams.get_records().shard_iterator(&start).send().await;
+    let error = expired.expect_err("too old").into_service_error();
+    assert!(error.is_expired_iterator_exception(), "{error:?}");
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
     let (records, _) = read(&streams, &start, 0).await;
     assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["new"]);
     let number = |record: &Record| {
@@ -267,14 +273,43 @@ async fn a_table_made_again_has_a_stream_of_its_own() {
     let start = iterator(&streams, &new, ShardIteratorType::TrimHorizon).await;
     let (records, _) = read(&streams, &start, 0).await;
     assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["new"]);
+    let (records, next) = read_ended(&streams, &old).await;
+    assert_eq!(records.iter().map(pk).collect::<Vec<_>>(), ["old"]);
+    assert_eq!(next, None, "nothing follows in a stream that has ended");
+    tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
     let error = streams
         .describe_stream()
         .stream_arn(&old)
         .send()
         .await
-        .expect_err("gone")
+        .expect_err("gone after a day")
         .into_service_error();
     assert!(error.is_resource_not_found_exception());
+}
+
+/// Reads a stream that has ended from its beginning.
+async fn read_ended(streams: &Client, arn: &str) -> (Vec<Record>, Option<String>) {
+    let described = streams.describe_stream().stream_arn(arn).send().await;
+    let stream = described.expect("described").stream_description;
+    let stream = stream.expect("a description");
+    assert_eq!(stream.stream_status, Some(StreamStatus::Disabled));
+    let range = stream.shards()[0].sequence_number_range.as_ref();
+    assert!(range.is_some_and(|range| range.ending_sequence_number.is_some()));
+    let start = streams
+        .get_shard_iterator()
+        .stream_arn(arn)
+        .shard_id(stream.shards()[0].shard_id().expect("an id"))
+        .shard_iterator_type(ShardIteratorType::TrimHorizon)
+        .send()
+        .await
+        .expect("an iterator")
+        .shard_iterator;
+    let answer = streams.get_records().set_shard_iterator(start).send().await;
+    let answer = answer.expect("read");
+    (
+        answer.records.unwrap_or_default(),
+        answer.next_shard_iterator,
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,4 +344,33 @@ async fn a_start_after_days_shows_no_record_that_is_too_old() {
         .filter_map(|record| record.dynamodb()?.keys()?.get("pk")?.as_s().ok())
         .collect();
     assert_eq!(keys, ["new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_in_another_order_is_no_change() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let streams = Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    for tags in [["a", "b", "c"], ["c", "a", "b"], ["a", "b", "d"]] {
+        let mut tagged = item("slot", 1);
+        let tags = tags.map(ToOwned::to_owned).to_vec();
+        tagged.insert(
+            "tags".to_owned(),
+            aws_sdk_dynamodb::types::AttributeValue::Ss(tags),
+        );
+        db.put_item()
+            .table_name("journal")
+            .set_item(Some(tagged))
+            .send()
+            .await
+            .expect("written");
+    }
+    let start = iterator(&streams, &arn, ShardIteratorType::TrimHorizon).await;
+    let (records, _) = read(&streams, &start, 0).await;
+    let events: Vec<_> = records.iter().map(|r| r.event_name.clone()).collect();
+    assert_eq!(
+        events,
+        [Some(OperationType::Insert), Some(OperationType::Modify)]
+    );
 }
