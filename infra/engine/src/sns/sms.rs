@@ -27,13 +27,18 @@ pub(super) struct Text {
     pub(super) sent_at: String,
 }
 
-/// Whether a telephone number is one in E.164 form.
+/// Whether a telephone number is one in E.164 form. As AWS does, a slash, hyphen or dot is allowed
+/// between two digits.
 pub(super) fn is_number(phone: &str) -> bool {
-    phone.strip_prefix('+').is_some_and(|digits| {
-        DIGITS.contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    let Some(number) = phone.strip_prefix('+') else {
+        return false;
+    };
+    let groups = || number.split(['/', '-', '.']);
+    let digits: usize = groups().map(str::len).sum();
+    DIGITS.contains(&digits)
+        && !number.starts_with('0')
+        && groups()
+            .all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Keeps a text as if it had been sent.
@@ -71,5 +76,30 @@ pub(crate) fn forget(messages: &Messages) -> Answer {
     match outcome {
         Ok(()) => Answer::plain_json(200, "[]".to_owned()),
         Err(error) => SnsError::internal(&error).answer(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_number;
+
+    #[test]
+    fn numbers_are_told_as_aws_tells_them() {
+        for number in ["+15551234567", "+123123123", "+12/34-567.890"] {
+            assert!(is_number(number), "{number}");
+        }
+        for other in [
+            "+15--551234567",
+            "NAA+15551234567",
+            "+15551234567.",
+            "/+15551234567",
+            "+1a234",
+            "+05551234567",
+            "+1234567890123456",
+            "+",
+            "",
+        ] {
+            assert!(!is_number(other), "{other}");
+        }
     }
 }
