@@ -91,7 +91,7 @@ impl Tenant {
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),
             Destination::Unnamed => dynamo::unnamed(call),
-            Destination::Health | Destination::Nowhere => {
+            Destination::Health | Destination::Certificate | Destination::Nowhere => {
                 tracing::warn!(method = %call.method, path = %call.path,
                     "a request named no service: neither X-Amz-Target nor Action");
                 dynamo::not_found()
@@ -151,6 +151,11 @@ impl Tenants {
     /// Answers a call with the stores of the account and region that it is for.
     pub(crate) async fn answer(&self, call: &Call) -> Answer {
         let destination = call.destination();
+        if destination == Destination::Certificate
+            && let Some(certificate) = sns::certificate_at(&call.path)
+        {
+            return Answer::pem(certificate.to_owned());
+        }
         if destination == Destination::Health {
             return self.health();
         }

@@ -35,6 +35,8 @@ pub(crate) enum Destination {
     Unnamed,
     /// Who is asked to confirm a subscription.
     Confirmations,
+    /// The certificate by which SNS's signatures are checked.
+    Certificate,
     Nowhere,
 }
 
@@ -70,6 +72,9 @@ impl Call {
         }
         if self.method == Method::GET && self.path == "/_callboard/confirmations" {
             return Destination::Confirmations;
+        }
+        if self.method == Method::GET && self.path.starts_with("/SimpleNotificationService-") {
+            return Destination::Certificate;
         }
         if self.path == "/_callboard/sms" {
             return match self.method {
@@ -128,6 +133,14 @@ impl Answer {
         Answer {
             content_type: "application/json",
             ..Answer::json(status, body)
+        }
+    }
+
+    /// A certificate.
+    pub(crate) fn pem(body: String) -> Answer {
+        Answer {
+            content_type: "application/x-pem-file",
+            ..Answer::json(200, body)
         }
     }
 

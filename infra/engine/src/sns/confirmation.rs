@@ -6,6 +6,7 @@ use super::delivery::{self, notice};
 use super::delivery_rows::{self, Delivery, Kind};
 use super::form::Form;
 use super::reply::{SnsError, Xml};
+use super::signature;
 use super::subscriptions::{self, Subscription};
 use super::topics;
 use crate::ids::random_id;
@@ -100,19 +101,32 @@ fn send(
     let message_id = random_id();
     let text = |text: &str| Some(Value::from(text).to_string());
     let certificate = delivery::certificate_url(work);
+    let subscribe_url = subscribe_url(work, &subscription.topic_arn, token);
+    let timestamp = delivery::timestamp(work.now);
+    let topic = topics::find(work, &subscription.topic_arn);
+    let version = topic.map_or("1".to_owned(), |it| it.signature_version().to_owned());
+    let signature = signature::sign(
+        &version,
+        &[
+            ("Message", words),
+            ("MessageId", &message_id),
+            ("SubscribeURL", &subscribe_url),
+            ("Timestamp", &timestamp),
+            ("Token", token),
+            ("TopicArn", &subscription.topic_arn),
+            ("Type", kind.name()),
+        ],
+    );
     let body = notice(&[
         ("Type", text(kind.name())),
         ("MessageId", text(&message_id)),
         ("Token", text(token)),
         ("TopicArn", text(&subscription.topic_arn)),
         ("Message", text(words)),
-        (
-            "SubscribeURL",
-            text(&subscribe_url(work, &subscription.topic_arn, token)),
-        ),
-        ("Timestamp", text(&delivery::timestamp(work.now))),
-        ("SignatureVersion", text("1")),
-        ("Signature", text(delivery::SIGNATURE)),
+        ("SubscribeURL", text(&subscribe_url)),
+        ("Timestamp", text(&timestamp)),
+        ("SignatureVersion", text(&version)),
+        ("Signature", text(&signature)),
         ("SigningCertURL", text(&certificate)),
     ]);
     delivery_rows::put(

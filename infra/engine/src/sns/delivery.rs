@@ -5,11 +5,13 @@ use super::Outcome;
 use super::delivery_rows::{self, Delivery, Kind};
 use super::message::Texts;
 use super::reply::SnsError;
+use super::signature;
 use super::sms::{self, Text};
 use super::subscriptions::Subscription;
 use crate::messages::Work;
 use crate::sqs::{Attribute, Attributes, Outgoing, Queue, TRACE_HEADER, send};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +30,33 @@ pub(super) struct Published {
     pub(super) dedup: Option<String>,
     /// The X-Ray header with which it was published.
     pub(super) trace: Option<String>,
+    /// By the text that is signed with the rest: a signature costs more than all else of a delivery.
+    pub(super) signatures: RefCell<BTreeMap<String, String>>,
+}
+
+impl Published {
+    /// The signature of this message to a protocol.
+    pub(super) fn signature(&self, work: &Work<'_>, protocol: &str) -> String {
+        let text = self.texts.for_protocol(protocol);
+        if let Some(made) = self.signatures.borrow().get(text) {
+            return made.clone();
+        }
+        let timestamp = timestamp(work.now);
+        let mut members = vec![
+            ("Message", text),
+            ("MessageId", &self.message_id),
+            ("Timestamp", &timestamp),
+            ("TopicArn", &self.topic_arn),
+            ("Type", "Notification"),
+        ];
+        if let Some(subject) = &self.subject {
+            members.push(("Subject", subject));
+        }
+        let made = signature::sign(&self.signature_version, &members);
+        let mut signatures = self.signatures.borrow_mut();
+        signatures.insert(text.to_owned(), made.clone());
+        made
+    }
 }
 
 pub(super) fn deliver(work: &mut Work<'_>, message: &Published) -> Outcome<()> {
@@ -244,9 +273,10 @@ fn send_to(
 /// each, as AWS writes it.
 fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) -> String {
     let text = |text: &str| Some(Value::from(text).to_string());
-    // Nothing here signs; the members are there for readers that ask for them.
-    let signed = |member: &str| text(member).filter(|_| !message.fifo);
-    let certificate = certificate_url(work);
+    // A FIFO topic's messages are not signed.
+    let signed = |member: fn(&Work<'_>, &Published, &Subscription) -> String| {
+        (!message.fifo).then(|| Value::from(member(work, message, subscription)).to_string())
+    };
     let unsubscribe = unsubscribe_url(work, subscription);
     let members = [
         ("Type", text("Notification")),
@@ -259,21 +289,24 @@ fn wrapped(work: &Work<'_>, message: &Published, subscription: &Subscription) ->
             text(message.texts.for_protocol(&subscription.protocol)),
         ),
         ("Timestamp", text(&timestamp(work.now))),
-        ("SignatureVersion", signed(&message.signature_version)),
-        ("Signature", signed(SIGNATURE)),
-        ("SigningCertURL", signed(&certificate)),
+        (
+            "SignatureVersion",
+            signed(|_, message, _| message.signature_version.clone()),
+        ),
+        (
+            "Signature",
+            signed(|work, message, to| message.signature(work, &to.protocol)),
+        ),
+        ("SigningCertURL", signed(|work, _, _| certificate_url(work))),
         ("UnsubscribeURL", text(&unsubscribe)),
         ("MessageAttributes", wrapped_attributes(&message.attributes)),
     ];
     notice(&members)
 }
 
-/// What stands for a signature: nothing here signs.
-pub(super) const SIGNATURE: &str = "EXAMPLE";
-
 pub(super) fn certificate_url(work: &Work<'_>) -> String {
     let base = work.names.public_url();
-    format!("{base}/SimpleNotificationService.pem")
+    format!("{base}{}", signature::certificate_path())
 }
 
 pub(super) fn unsubscribe_url(work: &Work<'_>, subscription: &Subscription) -> String {

@@ -18,6 +18,7 @@ mod lambda;
 mod message;
 mod publish;
 mod reply;
+mod signature;
 mod sms;
 mod subscriptions;
 mod topics;
@@ -26,6 +27,7 @@ pub(crate) use confirmation::{forget_unconfirmed, shown as confirmations};
 pub(crate) use delivery_request::Outside;
 pub(crate) use delivery_worker::Sender;
 pub(crate) use form::Caller;
+pub(crate) use signature::certificate_at;
 pub(crate) use sms::{forget as forget_texts, kept as kept_texts};
 pub(crate) use topics::Topics;
 

@@ -252,6 +252,7 @@ fn publish(
         group: message.group.map(str::to_owned),
         dedup,
         trace: trace.map(str::to_owned),
+        signatures: Default::default(),
     };
     delivery::deliver(work, &published)?;
     Ok(receipt)
