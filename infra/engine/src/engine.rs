@@ -54,6 +54,7 @@ impl Engine {
         let tenants = Tenants::open(place, &own, config.clock, IN_PROCESS_URL, outside.clone())?;
         let inner = Arc::new(Inner { tenants, outside });
         tokio::spawn(upkeep(Arc::downgrade(&inner)));
+        tokio::spawn(wake(Arc::downgrade(&inner), inner.tenants.asleep()));
         Ok(Engine { inner })
     }
 
@@ -110,6 +111,17 @@ impl Engine {
 impl Inner {
     pub(crate) async fn answer(&self, call: Call) -> Response<Bytes> {
         self.tenants.answer(&call).await.into_response()
+    }
+}
+
+/// Opens the accounts and regions of earlier starts after the start, which they do not hold up.
+async fn wake(inner: Weak<Inner>, asleep: Vec<Scope>) {
+    for scope in asleep {
+        tokio::task::yield_now().await;
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        inner.tenants.wake(scope);
     }
 }
 

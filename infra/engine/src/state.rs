@@ -75,6 +75,29 @@ impl Place {
         self.directory.is_some()
     }
 
+    /// Whose state is here.
+    pub(crate) fn kept(&self) -> Vec<Scope> {
+        let Some(directory) = &self.directory else {
+            return Vec::new();
+        };
+        let below = names_in(&directory.path).into_iter().flat_map(|account| {
+            let regions = names_in(&directory.path.join(&account)).into_iter();
+            regions.map(move |region| format!("{account}/{region}"))
+        });
+        let first = directory.first.clone();
+        std::iter::once(first)
+            .chain(below)
+            .filter_map(|pair| {
+                let (account, region) = pair.split_once('/')?;
+                let scope = Scope {
+                    account: account.to_owned(),
+                    region: region.to_owned(),
+                };
+                scope.is_well_formed().then_some(scope)
+            })
+            .collect()
+    }
+
     /// The path of a state file of `scope`, checked for damage, or `None` when state is in memory.
     pub(crate) fn file(&self, scope: &Scope, name: &str) -> Result<Option<PathBuf>, EngineError> {
         let Some(directory) = &self.directory else {
@@ -107,6 +130,15 @@ impl Directory {
         })?;
         Ok(path)
     }
+}
+
+/// The names of the directories in a directory; none if it is none.
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 fn pair(scope: &Scope) -> String {

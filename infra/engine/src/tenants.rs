@@ -12,6 +12,7 @@ use crate::wire::{Answer, Call, Destination};
 use crate::{Clock, dynamo, sns};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::runtime::Handle;
 
@@ -27,6 +28,8 @@ pub(crate) struct Tenant {
     scope: Scope,
     dynamo: Dynamo,
     messages: Messages,
+    /// Whether a client has called it since the start.
+    called: AtomicBool,
 }
 
 /// All that are open.
@@ -68,6 +71,7 @@ impl Tenant {
                 scope,
                 public_url.clone(),
             )?,
+            called: AtomicBool::new(false),
         }))
     }
 
@@ -196,15 +200,20 @@ impl Tenants {
             return Ok(self.own.clone());
         }
         let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = others.get(&*scope) {
-            return Ok(tenant.clone());
-        }
+        let open = others.get(&*scope).cloned();
         drop(others);
-        self.first_call(scope.into_owned())
+        let tenant = match open {
+            Some(tenant) => tenant,
+            None => self.opened(scope.into_owned())?,
+        };
+        if !tenant.called.load(Ordering::Relaxed) {
+            self.say_once(&tenant);
+        }
+        Ok(tenant)
     }
 
-    /// Opens what nobody has called before, or a call at the same time just now.
-    fn first_call(&self, scope: Scope) -> Result<Arc<Tenant>, Refused> {
+    /// Opens what is not open, unless somebody has done so just now.
+    fn opened(&self, scope: Scope) -> Result<Arc<Tenant>, Refused> {
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(tenant) = others.get(&scope) {
             return Ok(tenant.clone());
@@ -220,20 +229,47 @@ impl Tenants {
         let tenant = Tenant::open(&self.place, &scope, &self.clock, &self.public_url)
             .map_err(Refused::Failed)?;
         self.start(&tenant);
-        let own = &self.own.scope;
-        let is_new =
-            scope.region != own.region && others.keys().all(|other| other.region != scope.region);
-        if is_new {
+        tracing::info!(account = scope.account, region = scope.region, "opened");
+        others.insert(scope, tenant.clone());
+        Ok(tenant)
+    }
+
+    /// Says that a client uses another region, when it is the first to do so.
+    fn say_once(&self, tenant: &Tenant) {
+        let (own, region) = (&self.own.scope.region, &tenant.scope.region);
+        let known = self
+            .all()
+            .iter()
+            .any(|other| other.scope.region == *region && other.called.load(Ordering::Relaxed));
+        let is_first = !tenant.called.swap(true, Ordering::Relaxed);
+        if is_first && !known && region != own {
             tracing::warn!(
-                region = scope.region,
-                engines_own = own.region,
+                region,
+                engines_own = own,
                 "a client uses another region than the engine's own, and sees nothing of what is \
                  there (AWS_REGION, AWS_DEFAULT_REGION)"
             );
         }
-        tracing::info!(account = scope.account, region = scope.region, "opened");
-        others.insert(scope, tenant.clone());
-        Ok(tenant)
+    }
+
+    /// Those of earlier starts that are not open: what was under way in them is to go on.
+    pub(crate) fn asleep(&self) -> Vec<Scope> {
+        let mut kept = self.place.kept();
+        let open: Vec<_> = self.all();
+        kept.retain(|scope| open.iter().all(|tenant| tenant.scope != *scope));
+        kept
+    }
+
+    /// Opens one of earlier starts. What cannot be opened is said, and refused when it is called.
+    pub(crate) fn wake(&self, scope: Scope) {
+        if let Err(refused) = self.opened(scope.clone()) {
+            tracing::warn!(
+                account = scope.account,
+                region = scope.region,
+                reason = refused.terms().code,
+                "an account and region of an earlier start is not there"
+            );
+        }
     }
 
     /// Starts what a tenant does by itself, but the upkeep, which is one for all.

@@ -277,7 +277,10 @@ pub(crate) fn signed(key: &str, region: &str) -> String {
     )
 }
 
-async fn answer(engine: &Engine, request: Request<axum::body::Body>) -> (StatusCode, String) {
+pub(crate) async fn answer(
+    engine: &Engine,
+    request: Request<axum::body::Body>,
+) -> (StatusCode, String) {
     let answer = engine.router().oneshot(request).await.expect("infallible");
     let status = answer.status();
     let body = answer.into_body().collect().await.expect("read").to_bytes();

@@ -2,7 +2,7 @@
 
 use crate::killed::{port, start_child};
 use crate::support::{clock, engine_in, item, journal, queue};
-use crate::tenants::{OTHER, OWN, bodies, call, config, names, signed, sqs};
+use crate::tenants::{OTHER, OWN, answer, bodies, call, config, names, signed, sqs};
 use aws_config::SdkConfig;
 use callboard_engine::{Engine, EngineConfig, EngineError, State};
 use http::StatusCode;
@@ -55,6 +55,38 @@ async fn every_account_and_region_is_there_after_a_restart() {
             assert_eq!(names(&db).await, [format!("journal-{account}")]);
         }
     }
+}
+
+/// What the health page lists as open, as `ACCOUNT REGION`.
+async fn open(engine: &Engine) -> Vec<String> {
+    let request = http::Request::builder().uri("/_callboard/health");
+    let request = request.body("".into()).expect("a request");
+    let (_, body) = answer(engine, request).await;
+    let health: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let pairs = health["open"].as_array().expect("a list").iter();
+    pairs
+        .map(|pair| {
+            let part = |name: &str| pair[name].as_str().expect("a text").to_owned();
+            format!("{} {}", part("account"), part("region"))
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_of_earlier_starts_are_open_soon_after_a_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    {
+        let engine = engine_in(directory.path()).await;
+        queue(&sqs(&engine, OTHER, "eu-west-1"), "letters", &[]).await;
+    }
+    // Not every directory is an account's.
+    std::fs::create_dir_all(directory.path().join("backup/old")).expect("made");
+    let engine = engine_in(directory.path()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        open(&engine).await,
+        ["000000000000 us-east-1", "111122223333 eu-west-1"]
+    );
 }
 
 #[tokio::test]
