@@ -7,21 +7,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::IntoResponse;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use http::{Response, StatusCode};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
 
 /// The largest body taken, in bytes: DynamoDB's limit for a request, the largest of the three
 /// services.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Threads that parse, run SQLite and write answers. One more than can hold the storage's lock, so
-/// that parsing goes on meanwhile.
+/// that parsing goes on meanwhile. Each has a runtime of its own and keeps its connections: threads
+/// that share them spend a third of their time waking one another.
 const THREADS: usize = 2;
+const THREAD_NAME: &str = "callboard-engine";
 /// How long answers under way may take after shutdown is asked for. A long poll is not waited out.
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -38,13 +43,11 @@ impl Engine {
     ) -> io::Result<()> {
         let listener = listener.into_std()?;
         let router = self.router();
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (stop, stopped) = watch::channel(());
         let (report, mut reported) = oneshot::channel::<io::Result<()>>();
-        std::thread::Builder::new()
-            .name("callboard-engine".to_owned())
-            .spawn(move || {
-                let _ = report.send(run(listener, router, stopped));
-            })?;
+        Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+            let _ = report.send(run(listener, router, stopped));
+        })?;
         tokio::select! {
             () = shutdown => {}
             early = &mut reported => return finished(early),
@@ -63,32 +66,65 @@ impl Engine {
 }
 
 fn finished(report: Result<io::Result<()>, oneshot::error::RecvError>) -> io::Result<()> {
-    report.unwrap_or_else(|_| Err(io::Error::other("the engine's server thread ended early")))
+    report.unwrap_or_else(|_| finished_early())
 }
 
+fn finished_early() -> io::Result<()> {
+    Err(io::Error::other("the engine's server thread ended early"))
+}
+
+/// Serves on this thread and, dealing connections out to them, on the others.
 fn run(
     listener: std::net::TcpListener,
     router: Router,
-    stopped: oneshot::Receiver<()>,
+    stopped: watch::Receiver<()>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .thread_name("callboard-engine")
+    let address = listener.local_addr()?;
+    let mut others = Vec::new();
+    let mut threads: Vec<JoinHandle<io::Result<()>>> = Vec::new();
+    for _ in 1..THREADS {
+        let (hand, dealt) = unbounded_channel();
+        let (router, stopped) = (router.clone(), stopped.clone());
+        let thread = Builder::new().name(THREAD_NAME.to_owned());
+        threads.push(
+            thread.spawn(move || serve_here(|| Ok(Dealt { address, dealt }), router, stopped))?,
+        );
+        others.push(hand);
+    }
+    let dealer = || {
+        Ok(Dealer {
+            listener: TcpListener::from_std(listener)?,
+            others,
+            turn: 0,
+        })
+    };
+    let outcome = serve_here(dealer, router, stopped);
+    // Waited for, so that nothing holds the state any more when this returns.
+    let ended = |thread: JoinHandle<_>| thread.join().unwrap_or_else(|_| finished_early());
+    threads.into_iter().map(ended).fold(outcome, Result::and)
+}
+
+/// Serves on this thread until `stopped` has no sender any more.
+fn serve_here<L: Listener<Io = TcpStream>>(
+    listener: impl FnOnce() -> io::Result<L>,
+    router: Router,
+    stopped: watch::Receiver<()>,
+) -> io::Result<()>
+where
+    L::Addr: std::fmt::Debug,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(async move {
-        let listener = TcpListener::from_std(listener)?.tap_io(|stream| {
+        let listener = listener()?.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
         });
-        let (closing, closed) = oneshot::channel::<()>();
-        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-            let _ = stopped.await;
-            let _ = closing.send(());
-        });
+        let server = axum::serve(listener, router).with_graceful_shutdown(closed(stopped.clone()));
         let grace = async {
-            let _ = closed.await;
+            closed(stopped).await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
@@ -96,9 +132,69 @@ fn run(
             () = grace => Ok(()),
         }
     });
-    // Waited for, so that nothing holds the state any more when this returns.
     runtime.shutdown_timeout(GRACE);
     outcome
+}
+
+async fn closed(mut stopped: watch::Receiver<()>) {
+    while stopped.changed().await.is_ok() {}
+}
+
+/// Takes connections, and hands them round: to this thread and the others in turn.
+struct Dealer {
+    listener: TcpListener,
+    others: Vec<UnboundedSender<std::net::TcpStream>>,
+    turn: usize,
+}
+
+impl Listener for Dealer {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            self.turn = (self.turn + 1) % (self.others.len() + 1);
+            let Some(other) = self.turn.checked_sub(1).map(|index| &self.others[index]) else {
+                return (stream, address);
+            };
+            // A connection that fails here was closed by its client.
+            match stream.into_std() {
+                Ok(stream) => drop(other.send(stream)),
+                Err(error) => tracing::debug!(%error, "a connection could not be handed on"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// The connections dealt to one thread.
+struct Dealt {
+    address: SocketAddr,
+    dealt: UnboundedReceiver<std::net::TcpStream>,
+}
+
+impl Listener for Dealt {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        while let Some(stream) = self.dealt.recv().await {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => return (stream, self.address),
+                Err(error) => tracing::debug!(%error, "a connection could not be taken over"),
+            }
+        }
+        // The dealer has ended, and this thread is about to.
+        pending().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
 }
 
 async fn handle(inner: Arc<Inner>, request: Request) -> Response<Body> {

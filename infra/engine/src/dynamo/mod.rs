@@ -42,6 +42,9 @@ pub(crate) use front::{not_found, unnamed};
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS _callboard_stream_sequence \
      ON _stream_records(table_name, CAST(sequence_number AS INTEGER))";
 
+/// Prepared statements kept: those of some tables.
+const STATEMENTS: usize = 256;
+
 /// A database of this connection alone, in memory, behind a page cache of SQLite's usual 2 MB.
 /// Not `:memory:`: there the cache *is* the database, and SQLite walks through all of it at the
 /// end of every transaction that has split a page in the middle, so that writing cost more the
@@ -92,6 +95,10 @@ impl Dynamo {
             Some(_) => "",
             None => "PRAGMA journal_mode = MEMORY;",
         };
+        // rusqlite keeps 16, of which the crate alone has twice as many for each table.
+        storage
+            .conn()
+            .set_prepared_statement_cache_capacity(STATEMENTS);
         storage
             .conn()
             .execute_batch(&format!(
