@@ -255,9 +255,23 @@ pub struct EngineArgs {
     #[arg(long, value_name = "DIGITS", default_value = ACCOUNT, value_parser = account)]
     pub account: String,
 
+    /// Where SNS invokes functions: the base URL of a Lambda Invoke API, for example
+    /// http://127.0.0.1:9000 of `cargo lambda watch`
+    #[arg(long, value_name = "URL", value_parser = web_url)]
+    pub lambda_endpoint: Option<String>,
+
     /// Where state is kept.
     #[command(flatten)]
     pub state: StateArgs,
+}
+
+fn web_url(text: &str) -> Result<String, &'static str> {
+    let known = ["http://", "https://"]
+        .iter()
+        .any(|it| text.starts_with(it));
+    known
+        .then(|| text.to_owned())
+        .ok_or("expected a URL that begins with http:// or https://")
 }
 
 fn region(text: &str) -> Result<String, &'static str> {

@@ -8,6 +8,7 @@ use crate::ports::{Port, listen, url_of};
 use crate::services::DUMMY_CREDENTIAL;
 use crate::signals::StopSignals;
 use crate::state::open_engine;
+use callboard_engine::EngineConfig;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -18,7 +19,13 @@ pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
     let port = Port::from_option(Some(args.port), args.port);
     let listener = listen(port, "the AWS engine", "--port").await?;
     let url = url_of(&listener)?;
-    let engine = open_engine(&state_of(&args.state), &args.region, &args.account).await?;
+    let config = EngineConfig {
+        region: args.region.clone(),
+        account: args.account.clone(),
+        lambda_endpoint: args.lambda_endpoint.clone(),
+        ..EngineConfig::default()
+    };
+    let engine = open_engine(&state_of(&args.state), config).await?;
     engine.set_public_url(url.clone());
     let region = &args.region;
     // Both names of the region: boto3 reads the one, newer SDKs the other.

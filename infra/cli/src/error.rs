@@ -110,6 +110,7 @@ impl CliError {
             Self::Damaged { .. } => 5,
             Self::Template(_) | Self::Host(HostError::Template(_)) => 6,
             Self::Engine(error) => match error {
+                EngineError::LambdaEndpoint(_) => 2,
                 EngineError::Unwritable { .. } | EngineError::InUse { .. } => 4,
                 EngineError::Damaged { .. } | EngineError::Newer { .. } => 5,
                 _ => 7,

@@ -30,14 +30,13 @@ pub enum StateDirectory {
     At(PathBuf),
 }
 
-/// Opens the engine's state, as `dev` and `engine` both do.
+/// Opens the engine on this state, whatever `config` says of it, as `dev` and `engine` both do.
 ///
 /// # Errors
 /// [`CliError::Engine`] says whether the directory is unwritable, in use or damaged.
 pub(crate) async fn open_engine(
     state: &StateDirectory,
-    region: &str,
-    account: &str,
+    config: EngineConfig,
 ) -> Result<Engine, CliError> {
     let state = match state {
         StateDirectory::Ephemeral => State::Ephemeral,
@@ -46,13 +45,7 @@ pub(crate) async fn open_engine(
             State::Directory(directory.clone())
         }
     };
-    Ok(Engine::open(EngineConfig {
-        state,
-        region: region.to_owned(),
-        account: account.to_owned(),
-        ..EngineConfig::default()
-    })
-    .await?)
+    Ok(Engine::open(EngineConfig { state, ..config }).await?)
 }
 
 /// The state holds addresses and mails of people: for its owner alone. A directory

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use callboard_engine::Engine;
+use callboard_engine::{Engine, EngineConfig};
 use callboard_host::{Host, HostConfig, Registry, Resource, TornDown};
 use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
@@ -134,7 +134,14 @@ impl System {
         let mut servers = Servers::new();
         // The engine's lock on the directory comes first: what follows is ours alone.
         let engine = match &listeners.engine {
-            Some(_) => Some(state::open_engine(&options.state, REGION, ACCOUNT).await?),
+            Some(_) => {
+                let config = EngineConfig {
+                    region: REGION.to_owned(),
+                    account: ACCOUNT.to_owned(),
+                    ..EngineConfig::default()
+                };
+                Some(state::open_engine(&options.state, config).await?)
+            }
             None => None,
         };
         if let Some(path) = &options.env_file {

@@ -308,6 +308,8 @@ fn the_engine_takes_only_what_can_be_a_region_or_an_account() {
         "expected a region of AWS",
     );
     refused(&["engine", "--account", "12"], 2, "expected twelve digits");
+    let (wrong, reason) = ("127.0.0.1:9000", "expected a URL that begins with http://");
+    refused(&["engine", "--lambda-endpoint", wrong], 2, reason);
     let help = String::from_utf8(run(&["engine", "--help"]).stdout).unwrap();
     for part in [
         "--ephemeral --port 0",

@@ -91,6 +91,7 @@ impl Tenant {
                 };
                 sns::answer(&self.messages, fields, caller).await
             }
+            Destination::OptOut(phone) => sns::opt_out(&self.messages, &phone),
             Destination::Confirmations => sns::confirmations(&self.messages),
             Destination::Texts { forget: false } => sns::kept_texts(&self.messages),
             Destination::Texts { forget: true } => sns::forget_texts(&self.messages),

@@ -33,6 +33,8 @@ pub(crate) enum Destination {
     },
     /// JSON without the name of an operation, or with one of no service here.
     Unnamed,
+    /// A telephone whose owner wants no more texts.
+    OptOut(String),
     /// Who is asked to confirm a subscription.
     Confirmations,
     /// The certificate by which SNS's signatures are checked.
@@ -75,6 +77,11 @@ impl Call {
         }
         if self.method == Method::GET && self.path.starts_with("/SimpleNotificationService-") {
             return Destination::Certificate;
+        }
+        if self.method == Method::PUT
+            && let Some(phone) = self.path.strip_prefix("/_callboard/sms/opt-outs/")
+        {
+            return Destination::OptOut(phone.replace("%2B", "+"));
         }
         if self.path == "/_callboard/sms" {
             return match self.method {

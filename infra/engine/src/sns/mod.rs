@@ -21,6 +21,7 @@ mod reply;
 mod signature;
 mod sms;
 mod subscriptions;
+mod telephones;
 mod topics;
 
 pub(crate) use confirmation::{forget_unconfirmed, shown as confirmations};
@@ -29,13 +30,15 @@ pub(crate) use delivery_worker::Sender;
 pub(crate) use form::Caller;
 pub(crate) use signature::certificate_at;
 pub(crate) use sms::{forget as forget_texts, kept as kept_texts};
+pub(crate) use telephones::opt_out;
 pub(crate) use topics::Topics;
 
 /// What is kept of SNS beside topics and subscriptions.
-pub(crate) const TABLES: [&str; 3] = [
+pub(crate) const TABLES: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS texts(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL);",
     confirmation::TABLES,
     delivery_rows::TABLES,
+    telephones::TABLES,
 ];
 
 use crate::messages::{Messages, Work};
@@ -86,6 +89,13 @@ fn operation(action: &str) -> Option<Operation> {
         "SetTopicAttributes" => topics::set_attribute,
         "TagResource" => topics::tag,
         "UntagResource" => topics::untag,
+        "AddPermission" => topics::add_permission,
+        "RemovePermission" => topics::remove_permission,
+        "SetSMSAttributes" => telephones::set_attributes,
+        "GetSMSAttributes" => telephones::attributes,
+        "CheckIfPhoneNumberIsOptedOut" => telephones::check,
+        "ListPhoneNumbersOptedOut" => telephones::list,
+        "OptInPhoneNumber" => telephones::opt_in,
         "ListTagsForResource" => topics::tags,
         "Subscribe" => subscriptions::subscribe,
         "ConfirmSubscription" => confirmation::confirm,

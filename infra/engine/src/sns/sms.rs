@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::reply::SnsError;
+use super::telephones;
 use crate::messages::{Messages, StorageError, Work};
 use crate::sqs::Attributes;
 use crate::wire::Answer;
@@ -43,6 +44,14 @@ pub(super) fn is_number(phone: &str) -> bool {
 
 /// Keeps a text as if it had been sent.
 pub(super) fn keep(work: &mut Work<'_>, text: &Text) -> Outcome<()> {
+    if telephones::is_opted_out(work, &text.phone_number)? {
+        // AWS answers the publish all the same.
+        tracing::debug!(
+            message_id = text.message_id,
+            "a text is not sent: the telephone has opted out"
+        );
+        return Ok(());
+    }
     let mut text = serde_json::to_value(text).map_err(|error| SnsError::internal(&error))?;
     text["sentAt"] = super::delivery::timestamp(work.now).into();
     work.db

@@ -17,6 +17,9 @@ use tower::ServiceExt;
 /// The longest that a test waits, on its clock: longer than any retries but a function's.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 
+/// The longest that a test on real time waits.
+const SOON: Duration = Duration::from_secs(60);
+
 /// How an endpoint answers.
 #[derive(Debug, Clone)]
 pub enum Reply {
@@ -91,6 +94,12 @@ impl Hook {
             .extend(replies.to_vec());
     }
 
+    /// Forgets what it has seen and how it was to reply.
+    pub fn forget(&self) {
+        self.seen.lock().expect("seen").clear();
+        self.replies.lock().expect("replies").clear();
+    }
+
     async fn answer(self, request: Request) -> axum::response::Response {
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX)
@@ -137,6 +146,12 @@ impl Hook {
         let outcome = tokio::time::timeout(PATIENCE, enough).await;
         outcome.unwrap_or_else(|_| panic!("{count} requests, not {:?}", self.all()));
         self.all()
+    }
+
+    /// As [`Hook::seen`], for a test on real time.
+    pub async fn seen_soon(&self, count: usize) -> Vec<Seen> {
+        let seen = tokio::time::timeout(SOON, self.seen(count)).await;
+        seen.unwrap_or_else(|_| panic!("{count} requests, not {}", self.all().len()))
     }
 
     /// When each of `count` requests came after the first, in whole seconds.
@@ -207,7 +222,7 @@ impl Both {
         let asked = hook.seen(1).await.remove(0);
         let (status, answer) = fetch(engine, &asked.text("SubscribeURL")).await;
         assert_eq!(status, 200, "{answer}");
-        hook.seen.lock().expect("seen").clear();
+        hook.forget();
         (hook, arn)
     }
 

@@ -298,7 +298,7 @@ async fn an_endpoint_behind_a_socket_is_reached_and_one_that_is_not_there_is_tri
     let listener = tokio::net::TcpListener::bind(address).await;
     let listener = listener.expect("the port again");
     let served = tokio::spawn(axum::serve(listener, hook.router()).into_future());
-    let asked = hook.seen(1).await.remove(0);
+    let asked = hook.seen_soon(1).await.remove(0);
     assert_eq!(asked.path, "/in");
     assert_eq!(asked.header("host"), Some(address.to_string().as_str()));
     let length = asked.body.len().to_string();

@@ -1,9 +1,11 @@
 //! Topics: making, finding, listing, removing.
 
 mod attributes;
+mod permissions;
 mod tags;
 
 pub(super) use attributes::{attributes, set_attribute};
+pub(super) use permissions::{add as add_permission, remove as remove_permission};
 pub(super) use tags::{tag, tags, untag};
 
 use super::Outcome;
@@ -248,7 +250,9 @@ pub(super) fn page<T>(
     items: impl Iterator<Item = (String, T)>,
     form: &Form,
 ) -> Outcome<(Vec<T>, Option<String>)> {
-    let after = match form.text("NextToken") {
+    // Actions about telephones write it small.
+    let token = form.text("NextToken").or_else(|| form.text("nextToken"));
+    let after = match token {
         None | Some("") => String::new(),
         Some(token) => BASE64
             .decode(token)
