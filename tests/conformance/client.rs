@@ -59,6 +59,15 @@ impl Client {
         for (name, value) in headers {
             all.insert(http::HeaderName::try_from(*name)?, value.parse()?);
         }
+        self.send(request).await
+    }
+
+    /// Gets what is at a whole URL, without a signature, as a reader of a message does.
+    pub async fn get(&self, url: &str) -> Result<Answer> {
+        self.send(Request::get(url).body(Full::default())?).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
         let (parts, body) = self.http.request(request).await?.into_parts();
         Ok(Answer {
             status: parts.status,

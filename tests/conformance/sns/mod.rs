@@ -6,6 +6,7 @@ mod fifo;
 mod filters_attributes;
 mod filters_body;
 mod publish;
+mod signatures;
 mod subscriptions;
 mod support;
 mod tags;
@@ -25,6 +26,7 @@ pub fn checks() -> Vec<Check> {
         filters_attributes::checks(),
         filters_body::checks(),
         delivery::checks(),
+        signatures::checks(),
     ]
     .concat()
 }
