@@ -1,9 +1,15 @@
 //! SQS: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/>.
 
 mod batches;
+mod dead_letters;
+mod deduplication;
+mod fifo;
 mod message_attributes;
 mod messages;
+mod moves;
 mod pages;
+mod permissions;
+mod query;
 mod queues;
 mod receiving;
 mod settings;
@@ -16,8 +22,14 @@ use crate::check::Check;
 pub fn checks() -> Vec<Check> {
     [
         batches::checks(),
+        dead_letters::checks(),
+        deduplication::checks(),
+        fifo::checks(),
         message_attributes::checks(),
         messages::checks(),
+        moves::checks(),
+        permissions::checks(),
+        query::checks(),
         queues::checks(),
         receiving::checks(),
         settings::checks(),

@@ -177,7 +177,8 @@ fn named(tree: Map<String, Value>) -> Outcome<Value> {
             for mut entry in elements(value) {
                 if let Some(Value::String(name)) = entry.get(*key).cloned() {
                     let content = entry.get_mut(*content).map(Value::take);
-                    entries.insert(name, content.unwrap_or_else(|| Value::from("")));
+                    let content = content.unwrap_or_else(|| Value::from(""));
+                    entries.insert(name, branch(content)?);
                 }
             }
             json.insert((*map).to_owned(), Value::Object(entries));

@@ -167,6 +167,22 @@ async fn with_the_group_as_scope_two_groups_may_say_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_scope_holds_a_minute_after_it_was_set() {
+    let sqs = Client::new(&engine().await.sdk_config());
+    let url = fifo(&sqs, &[]).await;
+    let first = send(&sqs, &url, "a", "same").await;
+    sqs.set_queue_attributes()
+        .queue_url(&url)
+        .attributes(Q::DeduplicationScope, "messageGroup")
+        .send()
+        .await
+        .expect("set");
+    assert_eq!(send(&sqs, &url, "b", "same").await, first, "as before");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_ne!(send(&sqs, &url, "b", "same").await, first, "by group");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_letter_of_a_group_makes_way_for_its_followers() {
     let sqs = Client::new(&engine().await.sdk_config());
     let dlq = queue(&sqs, "dead.fifo", &[(Q::FifoQueue, "true")]).await;

@@ -280,3 +280,15 @@ async fn an_attempt_to_receive_is_repeated_until_a_message_of_it_changes() {
         "after the lease it is a receive like any other"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lapsed_lease_held_comes_before_what_was_sent_later() {
+    let sqs = Client::new(&engine().await.sdk_config());
+    let url = queue(&sqs, "letters", &[]).await;
+    send(&sqs, &url, "older").await;
+    assert_eq!(bodies(&receive(&sqs, &url, 1).await), ["older"]);
+    tokio::time::advance(Duration::from_secs(20)).await;
+    send(&sqs, &url, "newer").await;
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(bodies(&receive(&sqs, &url, 2).await), ["older", "newer"]);
+}
