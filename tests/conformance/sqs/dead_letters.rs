@@ -117,7 +117,7 @@ checks! {
         }
         let shown = aws.attributes(&source.url, &["RedrivePolicy"]).await?;
         let policy: Value = serde_json::from_str(shown.text_at("/RedrivePolicy")?)?;
-        ensure_eq!(policy.text_at("/deadLetterTargetArn")?, dead.arn);
+        ensure_eq!(policy, json!({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 7}));
         Ok(())
     }
 

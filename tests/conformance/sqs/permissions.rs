@@ -120,6 +120,12 @@ checks! {
         reply.refused_saying(400, "InvalidParameterValueException", "SQS:Dance")
     }
 
+    ADD => async fn an_action_that_is_the_owners_alone_is_refused(aws: Aws) {
+        let queue = aws.queue("letters", json!({})).await?;
+        let reply = permit(&aws, &queue, "read", json!({"Actions": ["RemovePermission"]})).await?;
+        reply.refused_saying(400, "InvalidParameterValueException", "SQS:RemovePermission")
+    }
+
     ADD => async fn an_account_that_is_none_is_refused(aws: Aws) {
         let queue = aws.queue("letters", json!({})).await?;
         let reply = permit(&aws, &queue, "read", json!({"AWSAccountIds": ["me"]})).await?;

@@ -144,8 +144,8 @@ fn check_one(name: &str, attribute: &Attribute) -> Result<(), SqsError> {
             Some(_) => Err(empty()),
         },
         _ => Err(SqsError::invalid(format!(
-            "The type of message (user) attribute '{name}' is invalid. You must use only the \
-             following supported type prefixes: Binary, Number, String."
+            "The message attribute '{name}' has an invalid message attribute type, the set of \
+             supported type prefixes is Binary, Number, and String."
         ))),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::{COUNTED, SETTABLE, Settings, check_encryption, check_given, in_lower_case};
+use super::settings::{COUNTED, SETTABLE, Settings, as_shown, check_encryption, check_given};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ pub(super) fn set_attributes(work: &mut Work<'_>, request: SetAttributes) -> Out
     let queue = find(work, &request.queue_url)?;
     let mut attributes = request.attributes;
     check_settable(&attributes)?;
-    in_lower_case(&mut attributes);
+    as_shown(&mut attributes);
     check_given(&attributes)?;
     check_same_kind(&queue, attributes.get("FifoQueue"))?;
     let mut given = queue.settings.given.clone();

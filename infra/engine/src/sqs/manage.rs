@@ -3,7 +3,7 @@
 use super::describe::check_tags;
 use super::queues::{Named, Queue, check_dead_letter_queue, check_settable, find, keep};
 use super::refusal::SqsError;
-use super::settings::{Settings, check_given, in_lower_case};
+use super::settings::{Settings, as_shown, check_given};
 use super::{Nothing, Outcome};
 use crate::messages::Work;
 use crate::wire::same_value;
@@ -43,7 +43,7 @@ pub(super) fn create(work: &mut Work<'_>, mut request: Create) -> Outcome<Url> {
         )
     })?;
     check_settable(&request.attributes)?;
-    in_lower_case(&mut request.attributes);
+    as_shown(&mut request.attributes);
     if let Some(queue) = work.queues.named(&name) {
         let shown = queue.settings.shown();
         let differs = request
@@ -80,9 +80,6 @@ pub(super) fn create(work: &mut Work<'_>, mut request: Create) -> Outcome<Url> {
 }
 
 fn check_name(name: &str, fifo: bool) -> Outcome<()> {
-    if name.is_empty() {
-        return Err(SqsError::invalid("Queue name cannot be empty"));
-    }
     let stem = name.strip_suffix(".fifo");
     if fifo != stem.is_some() {
         let what = if fifo {

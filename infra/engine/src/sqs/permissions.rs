@@ -15,7 +15,7 @@ const ACTIONS_MAX: usize = 7;
 /// The longest label, in characters (AWS, `AddPermission`: 80).
 const LABEL_LEN_MAX: usize = 80;
 /// What may be permitted to others (AWS, "Overview of managing access in Amazon SQS").
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 9] = [
     "*",
     "SendMessage",
     "ReceiveMessage",
@@ -23,7 +23,25 @@ const ACTIONS: [&str; 8] = [
     "ChangeMessageVisibility",
     "GetQueueAttributes",
     "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
     "PurgeQueue",
+];
+/// What may not: SQS's other operations.
+const OWNERS_ACTIONS: [&str; 14] = [
+    "AddPermission",
+    "CancelMessageMoveTask",
+    "CreateQueue",
+    "DeleteQueue",
+    "ListMessageMoveTasks",
+    "ListQueueTags",
+    "ListQueues",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+    "DeleteMessageBatch",
+    "SendMessageBatch",
 ];
 const POLICY: &str = "Policy";
 const STATEMENT: &str = "Statement";
@@ -72,25 +90,28 @@ fn check(request: &Add) -> Outcome<()> {
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.",
         ));
     }
-    if request.accounts.is_empty() {
-        return Err(SqsError::missing("AWSAccountIds"));
-    }
     if request.actions.is_empty() {
         return Err(SqsError::missing("Actions"));
     }
-    if let Some(account) = request.accounts.iter().find(|account| !is_account(account)) {
+    let accounts = &request.accounts;
+    if accounts.is_empty() || !accounts.iter().all(|account| is_account(account)) {
         return Err(SqsError::invalid_value(
-            account,
+            format!("[{}]", accounts.join(", ")),
             "PrincipalId",
             "Unable to verify.",
         ));
     }
     let unknown = |action: &&String| !ACTIONS.contains(&action.as_str());
     if let Some(action) = request.actions.iter().find(unknown) {
+        let reason = if OWNERS_ACTIONS.contains(&action.as_str()) {
+            "Only the queue owner is allowed to invoke this action."
+        } else {
+            "Please refer to the appropriate WSDL for a list of valid actions. "
+        };
         return Err(SqsError::invalid_value(
             format!("SQS:{action}"),
             "ActionName",
-            "Please refer to the appropriate WSDL for a list of valid actions. ",
+            reason,
         ));
     }
     if request.actions.len() > ACTIONS_MAX {

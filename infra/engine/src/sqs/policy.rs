@@ -84,6 +84,22 @@ pub(super) fn check_redrive(given: &BTreeMap<String, String>) -> Result<(), SqsE
     }
 }
 
+/// Writes the count of a redrive policy as a number. What is not well formed stays as it is.
+pub(super) fn count_as_number(given: &mut BTreeMap<String, String>) {
+    let Some(text) = given.get_mut("RedrivePolicy") else {
+        return;
+    };
+    let Ok(mut policy) = serde_json::from_str::<Map<String, Value>>(text) else {
+        return;
+    };
+    if let Some(Value::String(_)) = policy.get(COUNT)
+        && let Some(count) = receives_max(policy.get(COUNT))
+    {
+        policy.insert(COUNT.to_owned(), Value::from(count));
+        *text = Value::Object(policy).to_string();
+    }
+}
+
 /// The count in a redrive policy, written as a number or as a text: both are common.
 fn receives_max(count: Option<&Value>) -> Option<i64> {
     match count {

@@ -225,7 +225,7 @@ fn check(queue: &Queue, message: &Outgoing) -> Outcome<()> {
         (false, _, Some(id)) => Err(SqsError::invalid_value(
             id,
             "MessageDeduplicationId",
-            "The request include parameter that is not valid for this queue type.",
+            "The request includes a parameter that is not valid for this queue type.",
         )),
         _ => Ok(()),
     }

@@ -134,13 +134,15 @@ impl Settings {
     }
 }
 
-/// Writes flags as they are shown: AWS takes `True` for `true`.
-pub(super) fn in_lower_case(given: &mut BTreeMap<String, String>) {
+/// Writes attributes as they are shown: AWS takes `True` for `true`, and a number as a text in a
+/// redrive policy.
+pub(super) fn as_shown(given: &mut BTreeMap<String, String>) {
     for name in FLAGS {
         if let Some(value) = given.get_mut(name) {
             value.make_ascii_lowercase();
         }
     }
+    super::policy::count_as_number(given);
 }
 
 /// What is asked of attributes when they are given, beyond what a queue needs to work: files of

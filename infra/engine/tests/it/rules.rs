@@ -154,7 +154,8 @@ async fn messages_and_receives_are_refused_in_awss_words() {
     let write = || sqs.send_message().queue_url(&url).message_body("x");
     let (_, message) = refused(write().message_deduplication_id("1").send().await);
     assert!(
-        message.ends_with("The request include parameter that is not valid for this queue type.")
+        message
+            .ends_with("The request includes a parameter that is not valid for this queue type.")
     );
     let (_, message) = refused(write().message_group_id("a b").send().await);
     assert!(message.contains("can only include alphanumeric and punctuation characters"));
