@@ -74,16 +74,15 @@ impl Dynamo {
         })?;
         let mut described: Value = refusal::decode(&answer)?;
         let table = &mut described["Table"];
+        completed(table);
         let named = (table["TableName"].as_str(), table["TableId"].as_str());
-        let (Some(name), Some(id), None) = (named.0, named.1, table.get("LatestStreamArn")) else {
-            return Ok(answer);
-        };
         // AWS goes on naming a stream that was disabled.
-        let Some(stream) = streams::newest(storage, name, id)? else {
-            return Ok(answer);
-        };
-        table["LatestStreamArn"] = stream.arn().into();
-        table["LatestStreamLabel"] = stream.label.into();
+        if let (Some(name), Some(id), None) = (named.0, named.1, table.get("LatestStreamArn"))
+            && let Some(stream) = streams::newest(storage, name, id)?
+        {
+            table["LatestStreamArn"] = stream.arn().into();
+            table["LatestStreamLabel"] = stream.label.into();
+        }
         Ok(described.to_string())
     }
 
@@ -91,10 +90,20 @@ impl Dynamo {
     fn settled(&self, storage: &Storage, body: &str, answer: String) -> Outcome<String> {
         let Named { table_name } = refusal::decode(body)?;
         let label = streams::settle(storage, &table_name, &self.clock)?;
-        Ok(match label {
+        let answer = match label {
             Some((chosen, label)) => answer.replace(&chosen, &label),
             None => answer,
-        })
+        };
+        let mut answer: Value = refusal::decode(&answer)?;
+        completed(&mut answer["TableDescription"]);
+        Ok(answer.to_string())
+    }
+}
+
+/// Adds what AWS always tells of a table and the crate only when it is otherwise.
+fn completed(table: &mut Value) {
+    if table.is_object() && table.get("DeletionProtectionEnabled").is_none() {
+        table["DeletionProtectionEnabled"] = false.into();
     }
 }
 

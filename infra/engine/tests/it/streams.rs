@@ -1,7 +1,7 @@
 //! DynamoDB Streams: order, waiting, trimming, who removed an item.
 
 use crate::support::{NOW_S, engine, engine_in, item, journal, n, s};
-use aws_sdk_dynamodb::types::TimeToLiveSpecification;
+use aws_sdk_dynamodb::types::{StreamSpecification, TimeToLiveSpecification};
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::{
     AttributeValue, OperationType, Record, ShardIteratorType, StreamStatus,
@@ -373,4 +373,24 @@ async fn a_set_in_another_order_is_no_change() {
         events,
         [Some(OperationType::Insert), Some(OperationType::Modify)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_goes_on_naming_a_stream_that_was_disabled() {
+    let engine = engine().await;
+    let db = aws_sdk_dynamodb::Client::new(&engine.sdk_config());
+    let arn = journal(&db, "journal").await;
+    let off = StreamSpecification::builder().stream_enabled(false);
+    db.update_table()
+        .table_name("journal")
+        .stream_specification(off.build().expect("complete"))
+        .send()
+        .await
+        .expect("disabled");
+    let described = db.describe_table().table_name("journal").send().await;
+    let table = described.expect("described").table.expect("a table");
+    assert_eq!(table.stream_specification, None);
+    assert_eq!(table.latest_stream_arn.as_deref(), Some(arn.as_str()));
+    let label = arn.rsplit_once('/').map(|(_, label)| label);
+    assert_eq!(table.latest_stream_label.as_deref(), label);
 }

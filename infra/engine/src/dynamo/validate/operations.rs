@@ -244,6 +244,22 @@ structures! {
         ("SequenceNumber", Text),
     ]] needs ["StreamArn", "ShardId", "ShardIteratorType"];
     GET_RECORDS: "GetRecordsInput" = [&[("ShardIterator", Text), ("Limit", Count)]] needs ["ShardIterator"];
+    RECOVERY: "PointInTimeRecoverySpecification" = [&[
+        ("PointInTimeRecoveryEnabled", Flag), ("RecoveryPeriodInDays", INTEGER),
+    ]] needs ["PointInTimeRecoveryEnabled"];
+    DESCRIBE_BACKUPS: "DescribeContinuousBackupsInput" = [TABLE] needs ["TableName"];
+    UPDATE_BACKUPS: "UpdateContinuousBackupsInput" = [TABLE, &[
+        ("PointInTimeRecoverySpecification", Struct(&RECOVERY)),
+    ]] needs ["TableName", "PointInTimeRecoverySpecification"];
+    PUT_POLICY: "PutResourcePolicyInput" = [&[
+        ("ResourceArn", Text), ("Policy", Text), ("ExpectedRevisionId", Text),
+        ("ConfirmRemoveSelfResourceAccess", Flag),
+    ]] needs ["ResourceArn", "Policy"];
+    POLICY: "ResourcePolicyInput" = [&[
+        ("ResourceArn", Text), ("ExpectedRevisionId", Text),
+    ]] needs ["ResourceArn"];
+    // Their members choose among what the engine never has.
+    ACCOUNT: "AccountInput" = [];
     // Served by an endpoint of its own, whose words for types are serde's, as the crate's are.
     SEARCH_VECTORS: "SearchVectorsInput" = [];
 }
@@ -273,6 +289,12 @@ pub(super) fn of(operation: &str) -> Option<&'static Structure> {
         "TagResource" => &TAG_RESOURCE,
         "UntagResource" => &UNTAG_RESOURCE,
         "ListTagsOfResource" => &LIST_TAGS,
+        "DescribeContinuousBackups" => &DESCRIBE_BACKUPS,
+        "UpdateContinuousBackups" => &UPDATE_BACKUPS,
+        "PutResourcePolicy" => &PUT_POLICY,
+        "GetResourcePolicy" | "DeleteResourcePolicy" => &POLICY,
+        "DescribeLimits" | "DescribeEndpoints" | "ListBackups" | "ListGlobalTables"
+        | "ListExports" | "ListImports" => &ACCOUNT,
         "ListStreams" => &LIST_STREAMS,
         "DescribeStream" => &DESCRIBE_STREAM,
         "GetShardIterator" => &GET_SHARD_ITERATOR,
