@@ -11,6 +11,7 @@ mod subscriptions;
 mod support;
 mod tags;
 mod topics;
+mod web;
 
 use crate::check::Check;
 
@@ -27,6 +28,7 @@ pub fn checks() -> Vec<Check> {
         filters_body::checks(),
         delivery::checks(),
         signatures::checks(),
+        web::checks(),
     ]
     .concat()
 }
