@@ -62,7 +62,7 @@ fn loads_with_the_parameters_of_local_development() {
     assert_eq!(stack.topics.len(), 3);
     assert_eq!(stack.queues.len(), 13);
     assert_eq!(stack.subscriptions.len(), 6);
-    assert_eq!(stack.queue_policies.len(), 6);
+    assert_eq!(stack.queue_policies.len(), 7);
     assert!(
         stack
             .inert
