@@ -14,15 +14,14 @@ trap stop_emulators EXIT
 readonly dev_profile='profile.dev.package.callboard-engine.opt-level=2'
 cargo build --quiet --config "$dev_profile" -p callboard-engine --example serve
 cargo bench --quiet --no-run -p callboard-engine --bench emulators
-cp "${CARGO_TARGET_DIR:-target}/debug/examples/serve" "$emulators_home/serve-dev"
 
 ministack=$(free_port)
 start_ministack "$ministack"
 localstack=$(free_port)
 start_localstack "$localstack"
-emulators_install boto3 boto3==1.44.5
+emulators_install boto3 10 boto3==1.44.5
 
 cargo bench --quiet -p callboard-engine --bench emulators -- \
     --ministack "$ministack" --localstack "$localstack" \
-    --dev "$emulators_home/serve-dev" \
+    --dev "${CARGO_TARGET_DIR:-target}/debug/examples/serve" \
     --python "$emulators_home/boto3/bin/python" "$@"

@@ -38,7 +38,8 @@ impl Default for EngineConfig {
 /// Where an engine keeps what it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// In memory: gone with the engine.
+    /// In memory: gone with the engine. Messages beyond some megabytes go to a temporary file that
+    /// has no name, and the system takes it back however the process ends.
     Ephemeral,
     /// In files of this directory, which is made if it is missing. What was answered with 200 is
     /// there after `kill -9`; after a power cut the last moments may be missing (`synchronous =

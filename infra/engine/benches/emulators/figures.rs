@@ -73,7 +73,7 @@ impl Column {
         }
         let figure = figure.await;
         match &figure {
-            Ok(value) => eprintln!("{:>14} {name}: {value:.0}", self.name),
+            Ok(value) => eprintln!("{:>14} {name}: {value:.1}", self.name),
             Err(failure) => eprintln!("{:>14} {name}: {failure}", self.name),
         }
         self.figures.push((name, figure));

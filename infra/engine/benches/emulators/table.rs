@@ -40,8 +40,11 @@ fn cell(column: &Column, name: &str, best: Option<f64>) -> String {
     }
 }
 
-/// Without decimals, thousands apart.
+/// Thousands apart; with a decimal only where there is one digit before it.
 fn grouped(figure: f64) -> String {
+    if figure < 10.0 {
+        return format!("{figure:.1}");
+    }
     let digits = format!("{figure:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
