@@ -224,3 +224,66 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+    use crate::messages::PublicUrl;
+    use crate::scope::Scope;
+    use futures::FutureExt;
+
+    fn opened() -> Messages {
+        let scope = Scope {
+            account: "a".to_owned(),
+            region: "r".to_owned(),
+        };
+        let urls = PublicUrl::new("http://x", "r");
+        Messages::open(None, Clock::real(), &scope, urls).expect("opened")
+    }
+
+    fn noted(messages: &Messages, name: &str) -> bool {
+        let noted = messages.transact(|work| work.deleted_recently(name));
+        noted.expect("read")
+    }
+
+    #[tokio::test]
+    async fn a_call_that_fails_is_undone_alone_in_the_transaction_it_shares() {
+        let messages = opened();
+        let first = messages.transact_together(|work| work.name_deleted("first"));
+        let failing = messages.transact_together(|work| {
+            assert!(work.deleted_recently("first")?, "one transaction");
+            work.name_deleted("failing")?;
+            Err::<(), _>(rusqlite::Error::InvalidQuery)
+        });
+        let (first, failing) = tokio::join!(first, failing);
+        first.expect("committed");
+        failing.expect_err("undone");
+        assert!(noted(&messages, "first"));
+        assert!(!noted(&messages, "failing"));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_leaves_no_transaction_open() {
+        let messages = opened();
+        let call = messages.transact_together(|work| work.name_deleted("given up"));
+        assert!(call.now_or_never().is_none(), "it waits for others");
+        assert!(messages.store().db.is_autocommit());
+        assert!(noted(&messages, "given up"));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_fails_every_call_of_its_transaction() {
+        let messages = opened();
+        let calls = ["one", "two"]
+            .map(|name| messages.transact_together(move |work| work.name_deleted(name)));
+        let spoil = async {
+            execute(&messages.store().db, "ROLLBACK").expect("behind their backs");
+        };
+        let (calls, ()) = tokio::join!(futures::future::join_all(calls), spoil);
+        for call in calls {
+            call.expect_err("not committed");
+        }
+        assert!(!noted(&messages, "one"));
+    }
+}
