@@ -10,6 +10,7 @@ mod arns;
 mod dispatch;
 mod front;
 mod refusal;
+mod retold;
 mod settings;
 mod streams;
 mod tables;
@@ -188,6 +189,9 @@ impl Dynamo {
                     return Err(DynoxideError::ValidationException(words).into());
                 }
             }
+        }
+        if let Some(words) = retold::of_types(operation, &body) {
+            return Err(DynoxideError::ValidationException(words).into());
         }
         let body = self.arns.inward(&body).map_err(Refusal::Foreign)?;
         if operation == "GetRecords" {

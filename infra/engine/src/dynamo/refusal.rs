@@ -196,6 +196,9 @@ pub(super) fn answer(operation: &str, body: &str, older: bool, refusal: Refusal)
         (_, error) => error,
     };
     let error = match (operation, error) {
+        (_, DynoxideError::ValidationException(message)) => DynoxideError::ValidationException(
+            super::retold::words(&message, body).unwrap_or(message),
+        ),
         (
             "ExecuteStatement",
             DynoxideError::ConditionalCheckFailedException(message, Some(item)),

@@ -6,13 +6,17 @@ use serde_json::Value;
 /// Failures told of at once (AWS names no more).
 const TOLD_MAX: usize = 10;
 
+/// What AWS says of a choice that is not of one; of none it says the same.
+const NOT_ONE: &str = "Supplied AttributeValue has more than one datatypes set, must contain \
+     exactly one of the supported datatypes";
+
 /// AWS's words for what is wrong with a request; `None` if nothing is.
 pub(super) fn refusal(structure: &Structure, request: &Value) -> Option<String> {
     let mut failures = Vec::new();
     look(structure, request, "", &mut failures);
     failures.truncate(TOLD_MAX);
     let errors = match failures.len() {
-        0 => return None,
+        0 => return not_one(structure, request).then(|| NOT_ONE.to_owned()),
         1 => "1 validation error detected",
         _ => &format!("{} validation errors detected", failures.len()),
     };
@@ -32,6 +36,27 @@ fn look(structure: &Structure, value: &Value, at: &str, failures: &mut Vec<Strin
     for (name, shape) in structure.members.iter().flat_map(|group| group.iter()) {
         let at = format!("{at}{}", lower_first(name));
         inside(shape, &value[*name], &at, failures);
+    }
+}
+
+/// Whether a choice anywhere in the request is not of exactly one.
+fn not_one(structure: &Structure, value: &Value) -> bool {
+    let members = || structure.members.iter().flat_map(|group| group.iter());
+    let given = members().filter(|(name, _)| !value[*name].is_null());
+    (structure.is_union && given.count() != 1)
+        || members().any(|(name, shape)| not_one_inside(shape, &value[*name]))
+}
+
+fn not_one_inside(shape: &Shape, value: &Value) -> bool {
+    match (shape, value) {
+        (Shape::Struct(structure), Value::Object(_)) => not_one(structure, value),
+        (Shape::List(shape), Value::Array(values)) => {
+            values.iter().any(|value| not_one_inside(shape, value))
+        }
+        (Shape::Map(shape), Value::Object(values)) => {
+            values.values().any(|value| not_one_inside(shape, value))
+        }
+        _ => false,
     }
 }
 

@@ -65,6 +65,16 @@ const PARAMETERS: &[Member] = &[
     ("ReturnValuesOnConditionCheckFailure", Text),
 ];
 
+static WRITE_REQUEST: Shape = Struct(&Structure {
+    name: "WriteRequest",
+    members: &[&[
+        ("PutRequest", Struct(&PUT_REQUEST)),
+        ("DeleteRequest", Struct(&DELETE_REQUEST)),
+    ]],
+    required: &[],
+    is_union: true,
+});
+
 /// Structures: their names, members, and those that are required.
 macro_rules! structures {
     ($($constant:ident: $name:literal = [$($group:expr),* $(,)?] $(needs [$($required:literal),*])?;)*) => {
@@ -72,6 +82,7 @@ macro_rules! structures {
             name: $name,
             members: &[$($group),*],
             required: &[$($($required),*)?],
+            is_union: false,
         };)*
     };
 }
@@ -83,6 +94,7 @@ macro_rules! elements {
             name: $name,
             members: &[$($group),*],
             required: &[$($($required),*)?],
+            is_union: false,
         });)*
     };
 }
@@ -102,10 +114,6 @@ elements! {
     KEYS_AND_ATTRIBUTES: "KeysAndAttributes" = [
         READ, NAMES, &[("Keys", List(&Values(Origin::Plain)))],
     ] needs ["Keys"];
-    WRITE_REQUEST: "WriteRequest" = [&[
-        ("PutRequest", Struct(&PUT_REQUEST)),
-        ("DeleteRequest", Struct(&DELETE_REQUEST)),
-    ]];
     TRANSACT_GET_ITEM: "TransactGetItem" = [&[("Get", Struct(&TRANSACT_GET))]] needs ["Get"];
     TRANSACT_WRITE_ITEM: "TransactWriteItem" = [&[
         ("ConditionCheck", Struct(&CONDITION_CHECK)),

@@ -34,6 +34,8 @@ pub(super) struct Structure {
     /// Those that must be there and that the crate does not look for: where it does, it knows in
     /// which order AWS tells of them.
     pub(super) required: &'static [&'static str],
+    /// Whether exactly one member must be there.
+    pub(super) is_union: bool,
 }
 
 pub(super) type Member = (&'static str, Shape);

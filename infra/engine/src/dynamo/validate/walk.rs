@@ -128,8 +128,9 @@ impl<'a> Walk<'a> {
 
     fn structure(&mut self, structure: &Structure) -> Walked {
         self.cursor.enter()?;
-        let (mut first, mut required) = (true, 0);
+        let (mut first, mut required, mut members) = (true, 0, 0);
         while let Some(name) = self.cursor.member(&mut first)? {
+            members += 1;
             if structure.required.contains(&name) && self.cursor.peek()? != b'n' {
                 required += 1;
             }
@@ -139,6 +140,7 @@ impl<'a> Walk<'a> {
             }
         }
         self.constrained |= required < structure.required.len();
+        self.constrained |= structure.is_union && members != 1;
         Ok(())
     }
 
