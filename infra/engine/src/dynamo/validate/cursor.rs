@@ -115,12 +115,13 @@ impl<'a> Cursor<'a> {
         let bytes = self.text.as_bytes();
         let mut at = start;
         loop {
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => at += 2,
-                Some(_) => at += 1,
-                None => return Err(Unreadable),
+            let rest = bytes.get(at..).ok_or(Unreadable)?;
+            let next = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            at += next.ok_or(Unreadable)?;
+            if bytes[at] == b'"' {
+                break;
             }
+            at += 2;
         }
         self.at = at + 1;
         self.text.get(start..at).ok_or(Unreadable)
