@@ -23,5 +23,5 @@ emulators_install boto3 10 boto3==1.44.5
 
 cargo bench --quiet -p callboard-engine --bench emulators -- \
     --ministack "$ministack" --localstack "$localstack" \
-    --dev "${CARGO_TARGET_DIR:-target}/debug/examples/serve" \
+    --dev "$(realpath "${CARGO_TARGET_DIR:-target}")/debug/examples/serve" \
     --python "$emulators_home/boto3/bin/python" "$@"
