@@ -248,11 +248,6 @@ impl Element {
         found
     }
 
-    /// The text of the first element at `path`, if there is one.
-    pub fn text_of(&self, path: &str) -> Option<&str> {
-        self.find(path).first().map(|element| element.text.as_str())
-    }
-
     fn collect<'a>(&'a self, name: &str, found: &mut Vec<&'a Element>) {
         for child in &self.children {
             if child.name == name {
