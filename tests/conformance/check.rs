@@ -119,7 +119,9 @@ pub(crate) use checks;
 /// Fails the check with the given words unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($words:tt)+) => {
-        if !$condition {
+        // A comparison of floats is not to be negated.
+        let holds: bool = $condition;
+        if !holds {
             return Err($crate::check::Failed(format!($($words)+)));
         }
     };

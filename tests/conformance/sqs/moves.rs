@@ -35,7 +35,8 @@ async fn kill(aws: &Aws, place: &Place, count: usize) -> Result {
         aws.receive(&place.source, input).await?;
         let name = "ApproximateNumberOfMessages";
         let shown = aws.attributes(&place.dead.url, &[name]).await?;
-        Ok((shown[name] == count.to_string()).then_some(()))
+        let shown = shown[name].as_str().and_then(|shown| shown.parse().ok());
+        Ok((shown == Some(count)).then_some(()))
     })
     .await
 }

@@ -142,9 +142,9 @@ impl<'a> Bench<'a> {
         Ok(Self {
             system,
             http: Http::new(),
-            journal: Journal::open(&sdk, name),
+            journal: Journal::open(sdk, name),
             stream_arn: stream_arn.clone(),
-            clock: Clock::from_sdk(&sdk),
+            clock: Clock::from_sdk(sdk),
         })
     }
 
@@ -187,7 +187,7 @@ impl<'a> Bench<'a> {
 
     async fn under_load(&self, orders: usize) -> Result<Load, CliError> {
         let sdk = self.system.sdk();
-        let before = Position::latest(&sdk, &self.stream_arn).await?;
+        let before = Position::latest(sdk, &self.stream_arn).await?;
         let sent_before = self.sent();
         let cpu_before = Process(None).cpu();
         let over = Arc::new(Notify::new());

@@ -87,7 +87,7 @@ async fn each_account_and_region_has_queues_of_its_own() {
         let sqs = sqs(&engine, key, region);
         assert_eq!(bodies(&sqs, url).await, [format!("{account} {region}")]);
         let listed = sqs.list_queues().send().await.expect("listed");
-        assert_eq!(listed.queue_urls(), [url.clone()]);
+        assert_eq!(listed.queue_urls(), std::slice::from_ref(url));
     }
     assert!(urls[0].ends_with("/000000000000/letters"), "{}", urls[0]);
     assert!(
