@@ -25,6 +25,7 @@ pub mod services;
 mod signals;
 mod state;
 pub mod system;
+pub mod target;
 
 pub use error::CliError;
 

@@ -6,9 +6,6 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +14,7 @@ use tokio::time::Instant;
 use crate::client::{Answer, Http, HttpFailure, Signer};
 use crate::env_file::EnvFile;
 use crate::error::CliError;
+use crate::target::Target;
 
 /// Longest wait for something that should be there in well under a second; wide, for
 /// a machine that is busy building.
@@ -76,7 +74,7 @@ pub(crate) struct World {
     http: Http,
     /// As the API's callers: signed, where IAM guards it.
     caller: Http,
-    env: EnvFile,
+    target: Target,
     api: String,
     mailbox: String,
     sqs: aws_sdk_sqs::Client,
@@ -85,37 +83,22 @@ pub(crate) struct World {
 impl World {
     /// Takes the system that the variables describe.
     pub(crate) fn new(env: EnvFile, origin: &Path) -> Result<Self, CliError> {
-        let wanted = |name: &str| {
-            env.get(name)
-                .map(str::to_owned)
-                .ok_or_else(|| CliError::EnvFile {
-                    path: origin.to_owned(),
-                    detail: format!("{name} is missing"),
-                })
-        };
-        let (api, mailbox) = (wanted("CALLBOARD_API")?, wanted("CALLBOARD_MAILBOX")?);
-        let region = wanted("AWS_REGION")?;
-        let credentials = Credentials::new(
-            wanted("AWS_ACCESS_KEY_ID")?,
-            wanted("AWS_SECRET_ACCESS_KEY")?,
-            env.get("AWS_SESSION_TOKEN").map(str::to_owned),
-            None,
-            "env-file",
-        );
+        let target = Target::new(env, origin)?;
+        let api = target.wanted("CALLBOARD_API")?;
+        let mailbox = target.wanted("CALLBOARD_MAILBOX")?;
         let http = Http::new();
-        let caller = match env.get("CALLBOARD_API_AUTHORIZER") {
-            Some("iam") => http
-                .clone()
-                .signing(Signer::new(credentials.clone(), region.clone())),
+        let caller = match target.get("CALLBOARD_API_AUTHORIZER") {
+            Some("iam") => http.clone().signing(Signer::new(
+                target.credentials().clone(),
+                target.region().to_owned(),
+            )),
             _ => http.clone(),
         };
-        let endpoint = env.get("AWS_ENDPOINT_URL_SQS");
-        let endpoint = endpoint.or(env.get("AWS_ENDPOINT_URL")).map(str::to_owned);
-        let sqs = aws_sdk_sqs::Client::new(&sdk(endpoint, region, credentials));
+        let sqs = aws_sdk_sqs::Client::new(target.sdk());
         Ok(Self {
             http,
             caller,
-            env,
+            target,
             api,
             mailbox,
             sqs,
@@ -128,7 +111,7 @@ impl World {
 
     /// A queue's URL by its variable.
     pub(crate) fn queue(&self, variable: &str) -> Step<String> {
-        let url = self.env.get(variable).map(str::to_owned);
+        let url = self.target.get(variable).map(str::to_owned);
         url.ok_or_else(|| Failed(format!("the system names no {variable}")))
     }
 
@@ -235,16 +218,6 @@ where
     }
 }
 
-/// Without an endpoint of its own, SQS is AWS's.
-fn sdk(endpoint: Option<String>, region: String, credentials: Credentials) -> SdkConfig {
-    let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(credentials));
-    config.set_endpoint_url(endpoint);
-    config.build()
-}
-
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,
@@ -275,9 +248,11 @@ mod tests {
 
     #[test]
     fn an_env_file_that_lacks_an_address_is_refused_by_its_name() {
-        let error = World::new(EnvFile::default(), Path::new("some/env"))
-            .err()
-            .unwrap();
+        let mut env = EnvFile::default();
+        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            env.set(name, "x");
+        }
+        let error = World::new(env, Path::new("some/env")).err().unwrap();
         assert!(
             error.to_string().contains("CALLBOARD_API is missing"),
             "{error}"
