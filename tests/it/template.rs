@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use callboard_cli::system::{Options, TEMPLATE};
 use callboard_host::{Registry, Service};
+use callboard_template::Parameters;
+use email_sender::provider::transport::Transport;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tower::service_fn;
@@ -195,4 +197,65 @@ async fn a_template_that_cannot_be_served_is_refused_by_line_and_property() {
     let text = error.expect("refused").to_string();
     assert!(text.contains("copy.yaml:"), "{text}");
     assert!(text.contains("DeliveryPolicyNobodyKnows"), "{text}");
+}
+
+/// Whether the template's rules allow `transport` as `MailTransport`.
+fn taken_by_the_template(transport: &str) -> bool {
+    const PARAMETER: &str = "Parameters.MailTransport";
+    let parameters = Parameters::default()
+        .with("LinkKeys", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE")
+        .with("PublicUrl", "http://board.example")
+        .with("MailTransport", transport);
+    let loaded = callboard_template::load("template.yaml", TEMPLATE, &parameters);
+    let Err(problems) = loaded else {
+        return true;
+    };
+    assert!(!problems.to_string().contains("hunter2"), "{problems}");
+    problems.0.iter().all(|problem| problem.path != PARAMETER)
+}
+
+#[test]
+fn the_template_takes_the_mail_transports_that_the_sender_takes() {
+    let transports = [
+        "ses",
+        "smtp://127.0.0.1:2525",
+        "smtp://localhost",
+        "smtp://[::1]:25",
+        "smtps://mail.example.com",
+        "smtps://mail.example.com:465",
+        "smtp://mail.example.com:25",
+        "smtp://10.0.0.1:25",
+        "http://mail.example.com",
+        "mail.example.com:25",
+        "smtps://user@mail.example.com",
+        "",
+    ];
+    let mut counts = (0, 0);
+    for transport in transports {
+        let sender = transport.parse::<Transport>().is_ok();
+        assert_eq!(taken_by_the_template(transport), sender, "{transport}");
+        counts = if sender {
+            (counts.0 + 1, counts.1)
+        } else {
+            (counts.0, counts.1 + 1)
+        };
+    }
+    assert_eq!(counts, (6, 6));
+}
+
+#[test]
+fn a_mail_password_comes_by_reference_to_a_secret_alone() {
+    let plain = "smtps://user:hunter2@mail.example.com:465";
+    assert!(plain.parse::<Transport>().is_ok());
+    assert!(!taken_by_the_template(plain));
+    for reference in [
+        "{{resolve:secretsmanager:callboard/smtp}}",
+        "{{resolve:secretsmanager:callboard/smtp:SecretString:url::}}",
+    ] {
+        assert!(taken_by_the_template(reference), "{reference}");
+    }
+    // Lambda's environment is none of the places where CloudFormation resolves these.
+    assert!(!taken_by_the_template(
+        "{{resolve:ssm-secure:callboard-smtp}}"
+    ));
 }

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Duration, SecretValue, Token } from 'aws-cdk-lib';
+import { CfnRule, Duration, SecretValue, Token } from 'aws-cdk-lib';
 import { ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -33,8 +33,11 @@ export interface MailProps {
   readonly from: string;
   /** The verified SES identity (a domain or an address) that `from` belongs to. */
   readonly identity: string;
-  /** `ses`, or `smtp://HOST:PORT` for a mailbox on the same machine. @default ses */
-  readonly transport?: string;
+  /**
+   * `ses`, `smtps://HOST:PORT`, or a secret that holds `smtps://USER:PASSWORD@HOST:PORT`.
+   * @default ses
+   */
+  readonly transport?: string | SecretValue;
 }
 
 /** What a Callboard is made with. What is left out has the template's default. */
@@ -101,6 +104,7 @@ export class Callboard extends Construct {
       parameters: settle(parametersOf(TEMPLATE), valuesOf(props)),
       preserveLogicalIds: props.preserveLogicalIds ?? false,
     });
+    this.dropRules();
     acknowledge(this.included);
     this.bringCode(props.functions ?? join(ROOT, 'target/lambda'));
     const output = (name: string): string => Token.asString(this.included.getOutput(name).value);
@@ -110,6 +114,13 @@ export class Callboard extends Construct {
     this.waitlistEvents = topic('WaitlistEvents');
     this.notificationEvents = topic('NotificationEvents');
     this.externalEvents = topic('ExternalEvents');
+  }
+
+  /** Rules compare parameters, and none is left: `valuesOf` and `settle` have checked their values. */
+  private dropRules(): void {
+    for (const child of this.included.node.findAll()) {
+      if (child instanceof CfnRule) child.node.scope?.node.tryRemoveChild(child.node.id);
+    }
   }
 
   /** CloudFormation refuses a local path as CodeUri: each function's code becomes an asset. */
@@ -131,6 +142,7 @@ export class Callboard extends Construct {
 export function valuesOf(props: CallboardProps): Record<string, string | undefined> {
   const seconds = (duration?: Duration): string | undefined => duration?.toSeconds().toString();
   const jwt = props.authorizer?.kind === 'jwt' ? props.authorizer : undefined;
+  const { transport } = props.mail;
   if (jwt && !jwt.issuer) throw new Error('Callboard: a JWT authorizer needs an issuer');
   return {
     Stage: props.stage,
@@ -141,7 +153,7 @@ export function valuesOf(props: CallboardProps): Record<string, string | undefin
     Authorizer: props.authorizer?.kind,
     JwtIssuer: jwt?.issuer,
     JwtAudience: jwt?.audience?.join(','),
-    MailTransport: props.mail.transport,
+    MailTransport: transport instanceof SecretValue ? transport.unsafeUnwrap() : transport,
     MailFrom: props.mail.from,
     MailIdentity: props.mail.identity,
     PublicUrl: props.publicUrl,

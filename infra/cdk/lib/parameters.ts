@@ -15,6 +15,9 @@ export interface Parameter {
   readonly NoEcho?: boolean;
 }
 
+/** Where a password may stand, at which nobody shall look. */
+const USER_IN_URL = /:\/\/[^/]*@/;
+
 /** Reads the declarations. CloudFormation's own tags stand in other sections alone. */
 export function parametersOf(template: string): Readonly<Record<string, Parameter>> {
   // Unknown tags (`!Ref`) are resolved to their plain values, with a warning that nobody needs.
@@ -38,7 +41,7 @@ export function settle(
     const value = given[name] ?? String(parameter.Default ?? '');
     const complaint = complaintAbout(value, parameter);
     if (complaint) {
-      const shown = parameter.NoEcho ? '' : ` "${value}"`;
+      const shown = parameter.NoEcho || USER_IN_URL.test(value) ? '' : ` "${value}"`;
       throw new Error(`Callboard: ${name}${shown} is not allowed: ${complaint}`);
     }
     settled[name] = parameter.Type === 'CommaDelimitedList' ? value.split(',') : value;

@@ -103,6 +103,18 @@ test('properties reach the functions', () => {
   });
 });
 
+test('a password for mail comes from a secret, and no other way', () => {
+  const mail = (transport: string | SecretValue): Partial<CallboardProps> => ({ mail: { ...MAIL, transport } });
+  const template = synthesized(mail(SecretValue.secretsManager('callboard/smtp')));
+  template.hasResourceProperties('AWS::Serverless::Function', {
+    Environment: { Variables: { MAIL_TRANSPORT: '{{resolve:secretsmanager:callboard/smtp:SecretString:::}}' } },
+  });
+  assert.throws(
+    () => synthesized(mail('smtps://user:hunter2@mail.clinic.example')),
+    (error: Error) => /MailTransport is not allowed/.test(error.message) && !error.message.includes('hunter2'),
+  );
+});
+
 test('a topic is there to subscribe to', () => {
   const stack = new Stack(new App(), 'clinic');
   const callboard = new Callboard(stack, 'Callboard', {

@@ -215,8 +215,10 @@ impl Rules<'_> {
         bound
     }
 
+    /// Says what is wrong with the value, and the value unless it can hold a password.
     fn broken(&self, rule: &str) {
-        let value = if self.secret {
+        let user_in_url = self.text.contains("://") && self.text.contains('@');
+        let value = if self.secret || user_in_url {
             "the value".to_owned()
         } else {
             format!("`{}`", self.text)

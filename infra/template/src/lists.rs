@@ -281,13 +281,15 @@ pub const RESOURCE_TYPES: &[ResourceType] = &[
     },
 ];
 
-/// Sections of a template. `Globals` may hold `Function` alone.
+/// Sections of a template. `Globals` may hold `Function` alone. `Rules` is inert: what combinations
+/// of parameters AWS refuses says nothing of a laptop.
 pub const SECTIONS: &[&str] = &[
     "AWSTemplateFormatVersion",
     "Transform",
     "Description",
     "Metadata",
     "Parameters",
+    "Rules",
     "Conditions",
     "Globals",
     "Resources",

@@ -90,7 +90,7 @@ fn without_link_keys_the_dynamic_reference_is_named_with_its_way_out() {
 
 #[test]
 fn a_dynamic_reference_given_as_the_value_of_a_parameter_is_refused_too() {
-    let parameters = local().with("LinkKeys", "{{resolve:ssm-secure:keys:1}}");
+    let parameters = local().with("LinkKeys", "{{resolve:secretsmanager:keys}}");
     let problems = load("template.yaml", TEXT, &parameters)
         .expect_err("unresolved")
         .to_string();
