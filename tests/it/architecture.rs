@@ -73,6 +73,14 @@ fn root() -> PathBuf {
 }
 
 fn packages() -> Vec<Value> {
+    workspace()["packages"]
+        .as_array()
+        .expect("packages")
+        .clone()
+}
+
+/// What `cargo metadata` says.
+fn workspace() -> Value {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -89,8 +97,7 @@ fn packages() -> Vec<Value> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    metadata["packages"].as_array().expect("packages").clone()
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 fn dependencies(package: &Value) -> Vec<(&str, bool)> {
@@ -167,6 +174,15 @@ fn the_domain_and_the_contracts_know_neither_aws_nor_a_runtime() {
             assert!(!foul, "{name} depends on {dependency}");
         }
     }
+}
+
+#[test]
+fn cargo_lambda_builds_the_functions_and_nothing_else() {
+    let workspace = workspace();
+    let built = workspace["metadata"]["lambda"]["build"]["packages"]
+        .as_array()
+        .expect("packages to build");
+    assert_eq!(built, &FUNCTIONS);
 }
 
 #[test]

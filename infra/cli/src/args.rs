@@ -69,7 +69,9 @@ pub enum Command {
     /// Runs everything here: AWS engine, functions, HTTP API and mailbox
     ///
     /// All listen on 127.0.0.1 only. When ready, `<state>/env` holds the addresses and
-    /// names as shell variables; the file is there exactly while the system is.
+    /// names as shell variables, and `<state>/env.d/<function>` the environment of each
+    /// function, to run it apart (infra/scripts/lambda-watch.sh); they are there exactly
+    /// while the system is.
     /// Ctrl-C or SIGTERM stops it in good order; what was committed survives `kill -9`.
     #[command(after_help = EXIT_CODES)]
     Dev(DevArgs),
@@ -137,7 +139,8 @@ pub struct DevArgs {
     #[command(flatten)]
     pub state: StateArgs,
 
-    /// Where to write the addresses and names (default: `env` in the state directory)
+    /// Where to write the addresses and names (default: `env` in the state directory);
+    /// the functions' environments are written to FILE.d
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
 

@@ -15,6 +15,7 @@ pub mod demo;
 pub mod dev;
 pub mod engine;
 pub mod env_file;
+mod env_files;
 mod error;
 mod link_keys;
 mod live;

@@ -3,9 +3,8 @@
 //! side by side, and nothing here prints.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -17,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::env_file::{EnvFile, variable_name};
+use crate::env_files::EnvFiles;
 use crate::error::CliError;
 use crate::ports::{Port, address_of, listen, url_of};
 use crate::servers::{self, Servers};
@@ -50,7 +50,8 @@ pub struct Options {
     /// Port of the mailbox's SMTP.
     pub smtp_port: Port,
     /// Where addresses and names are written as shell variables. The file is there
-    /// exactly while the system is: one left by a killed system is removed first.
+    /// exactly while the system is: one left by a killed system is removed first. The
+    /// environment of each function is beside it, in a directory of that name with `.d`.
     pub env_file: Option<PathBuf>,
     /// The template's name in messages, and its text.
     pub template: (String, String),
@@ -102,7 +103,7 @@ pub struct Addresses {
 pub struct System {
     addresses: Addresses,
     env: EnvFile,
-    env_file: Option<PathBuf>,
+    env_files: Option<EnvFiles>,
     sdk: SdkConfig,
     mailbox: Mailbox,
     host: Host,
@@ -144,12 +145,13 @@ impl System {
             }
             None => None,
         };
-        if let Some(path) = &options.env_file {
-            remove(path)?;
-        }
         let mailbox = state::open_mailbox(&options.state).await?;
         let sdk = sdk_of(&options.elsewhere, &addresses, engine.as_ref()).await?;
         let stack = load_template(&options, &addresses, &sdk)?;
+        let env_files = match &options.env_file {
+            Some(path) => Some(EnvFiles::clear(path.clone(), &stack)?),
+            None => None,
+        };
         if let (Some(engine), Some(listener)) = (&engine, listeners.engine) {
             servers::serve_engine(&mut servers, engine, listener, stopped.clone());
         }
@@ -162,14 +164,14 @@ impl System {
         );
         let host = start_host(stack, &sdk, &options).await?;
         servers::serve_api(&mut servers, host.router(), listeners.api, api_stopped);
-        let env = environment(&options.elsewhere, &addresses, &host, &sdk).await?;
-        if let Some(path) = &options.env_file {
-            env.write(path)?;
+        let mut env = environment(&options.elsewhere, &addresses, &host, &sdk).await?;
+        if let Some(files) = &env_files {
+            files.write(&host, &mut env)?;
         }
         Ok(Self {
             addresses,
             env,
-            env_file: options.env_file,
+            env_files,
             sdk,
             mailbox,
             host,
@@ -215,10 +217,10 @@ impl System {
     /// Stops in good order: no new requests, then the functions' work under way,
     /// then mailbox and engine.
     pub async fn shutdown(mut self) {
-        if let Some(path) = &self.env_file
-            && let Err(error) = remove(path)
+        if let Some(files) = &self.env_files
+            && let Err(error) = files.remove()
         {
-            tracing::warn!(%error, "the env file stays behind");
+            tracing::warn!(%error, "env files stay behind");
         }
         self.stop_api.send_replace(true);
         tracing::debug!("the host is stopping");
@@ -283,17 +285,6 @@ pub async fn teardown(options: &Options) -> Result<TornDown, CliError> {
         stack.queues.clear();
     }
     Ok(callboard_host::teardown(&stack, &sdk, &options.names_prefix).await?)
-}
-
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<(), CliError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CliError::Unwritable {
-            path: path.to_owned(),
-            source,
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// Reads the template with what is known only here: where mails go, what links

@@ -9,7 +9,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -376,6 +376,17 @@ fn dev_writes_its_env_file_holds_its_state_and_stops_in_good_order() {
     );
     assert!(get(&format!("{}/", value(&env, "CALLBOARD_MAILBOX"))).ends_with("[]"));
     let keys = fs::read_to_string(directory.path().join("link-keys")).unwrap();
+    let functions = PathBuf::from(value(&env, "CALLBOARD_FUNCTIONS_ENV"));
+    let planner = fs::read_to_string(functions.join("notification-planner")).unwrap();
+    assert_eq!(
+        value(&planner, "DLQ_URL"),
+        value(&env, "CALLBOARD_NOTIFICATION_PLANNER_DEAD_LETTER_QUEUE")
+    );
+    assert_eq!(
+        value(&planner, "AWS_ENDPOINT_URL"),
+        value(&env, "AWS_ENDPOINT_URL")
+    );
+    assert_owner_only(&functions.join("command-api"));
 
     refused(&dev(&state, &[]), 4, "in use by another process");
     assert_eq!(
@@ -386,8 +397,8 @@ fn dev_writes_its_env_file_holds_its_state_and_stops_in_good_order() {
 
     assert_eq!(first.stop(), Some(0));
     assert!(
-        !env_path.exists(),
-        "the file is there only while the system is"
+        !env_path.exists() && !functions.exists(),
+        "the files are there only while the system is"
     );
     let (second, _) = Running::start(&dev(&state, &["--quiet"]));
     assert_eq!(
@@ -395,7 +406,7 @@ fn dev_writes_its_env_file_holds_its_state_and_stops_in_good_order() {
         keys
     );
     assert_eq!(second.stop(), Some(0));
-    assert_owner_only(directory.path());
+    assert_owner_only(&directory.path().join("link-keys"));
 }
 
 fn value<'e>(env: &'e str, name: &str) -> &'e str {
@@ -407,11 +418,8 @@ fn value<'e>(env: &'e str, name: &str) -> &'e str {
     line.strip_suffix('\'').unwrap()
 }
 
-fn assert_owner_only(state: &Path) {
+fn assert_owner_only(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(state.join("link-keys"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

@@ -25,6 +25,6 @@ pub use build::{Message, cause, envelope, sqs_event, stream_event, stream_id};
 pub use deliver::{failed, twice_and_backwards, twice_and_shuffled};
 pub use faults::{Costs, Fault, Faults, Gate};
 pub use interleave::interleaved;
-pub use samples::{assert_sample, sample};
+pub use samples::{assert_sample, documented, holds, sample};
 pub use time::{eventually, virtual_runtime};
 pub use world::{DeadLetter, QueuePair, World};
