@@ -13,6 +13,11 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 : "${CALLBOARD_FUNCTIONS_ENV:?is not set: start \`cargo callboard dev\`, then say  . .callboard/env}"
+# Otherwise an invocation would wait for a function that cannot start.
+[ -d "$CALLBOARD_FUNCTIONS_ENV" ] || {
+    echo "lambda-watch: $CALLBOARD_FUNCTIONS_ENV is gone: that \`callboard dev\` has stopped" >&2
+    exit 1
+}
 . infra/scripts/lambda-tools.sh
 install_cargo_lambda
 
