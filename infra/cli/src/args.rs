@@ -1,6 +1,8 @@
 //! The command line: what may be said, its help, and its exit codes. Nothing is
 //! done here.
 
+mod look;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,17 +12,20 @@ use clap::{Args, Parser, Subcommand};
 use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
+pub use look::{PublishArgs, TargetArgs, TraceArgs};
+
 /// Shown below every help text.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a step of the demo or bench failed, or a running system stopped by itself
-  2  the command line was not understood
+  1  a step of the demo or bench failed, a running system stopped by itself, the system refused
+     what it was given, or what was asked for is not there
+  2  the command line, or a file that it names, was not understood
   3  a port is in use or may not be used
   4  the state directory cannot be written, or is in use by another process
   5  a state file is damaged, or was written by a later version
   6  the template or one of its parameters is not valid
-  7  anything else that kept the system from starting";
+  7  anything else that kept the system from starting, or from answering";
 
 /// Shown below the long help of `engine`.
 const ENGINE_USE: &str = "\
@@ -102,6 +107,19 @@ pub enum Command {
     /// For functions that run elsewhere: give them MAIL_TRANSPORT=smtp://127.0.0.1:PORT.
     #[command(after_help = EXIT_CODES)]
     Mailbox(MailboxArgs),
+
+    /// Says that something happened in another system, and shows what follows from it
+    ///
+    /// By the HTTP API's POST /v1/events: the minimal shape {eventType, eventId, timestamp, data},
+    /// a CloudEvent, or an array of these.
+    #[command(after_help = look::publish_help())]
+    Publish(PublishArgs),
+
+    /// Shows all that followed from one first cause, as a tree with times
+    ///
+    /// By the HTTP API's GET /v1/timelines/{id}; the stack needs TimelineIndex=true, its default.
+    #[command(after_help = look::trace_help())]
+    Trace(TraceArgs),
 }
 
 /// Where state is kept.

@@ -8,6 +8,8 @@ use callboard_engine::EngineError;
 use callboard_host::{CheckpointError, HostError};
 use callboard_mailbox::MailboxError;
 
+use crate::client::HttpFailure;
+
 /// A failure that ends the command.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -89,6 +91,18 @@ pub enum CliError {
     /// The bench could not measure what it should.
     #[error("the bench could not go on: {0}")]
     Bench(String),
+    /// A part of a running system gave no answer.
+    #[error(transparent)]
+    Silent(#[from] HttpFailure),
+    /// What was asked for is not there, or is not to be had.
+    #[error("{0}")]
+    NotFound(String),
+    /// The system refused what it was given.
+    #[error("{0}")]
+    Refused(String),
+    /// What was given to a command cannot be used.
+    #[error("{0}")]
+    Input(String),
     /// A step of the demo did not come out as it should.
     #[error("the demo failed at \"{step}\": {reason}")]
     Demo {
@@ -104,7 +118,9 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Demo { .. } | Self::Bench(_) | Self::Ended(_) => 1,
-            Self::EnvFile { .. } | Self::Unreadable { .. } | Self::NothingElsewhere => 2,
+            Self::NotFound(_) | Self::Refused(_) => 1,
+            Self::EnvFile { .. } | Self::Unreadable { .. } => 2,
+            Self::Input(_) | Self::NothingElsewhere => 2,
             Self::Port { .. } => 3,
             Self::Unwritable { .. } => 4,
             Self::Damaged { .. } => 5,
@@ -124,7 +140,7 @@ impl CliError {
                 CheckpointError::Io { .. } => 4,
                 CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
             },
-            Self::Host(_) | Self::Io { .. } | Self::Credentials(_) => 7,
+            Self::Host(_) | Self::Io { .. } | Self::Credentials(_) | Self::Silent(_) => 7,
         }
     }
 }

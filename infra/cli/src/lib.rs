@@ -3,11 +3,14 @@
 //!
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
-//! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands; [`args`] is what may be typed.
+//! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
+//!   something; [`publish`] and [`trace`] look at a system that runs anywhere, by its [`target`] and
+//!   [`api`]; [`mod@args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
 
+pub mod api;
 pub mod args;
 pub mod bench;
 pub mod client;
@@ -21,12 +24,16 @@ mod link_keys;
 mod live;
 pub mod mailbox;
 pub mod ports;
+mod print;
+pub mod publish;
 mod servers;
 pub mod services;
 mod signals;
 mod state;
 pub mod system;
 pub mod target;
+pub mod timeline;
+pub mod trace;
 
 pub use error::CliError;
 
@@ -43,5 +50,7 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Bench(args) => bench::run(args).await,
         Command::Engine(args) => engine::run(args).await,
         Command::Mailbox(args) => mailbox::run(args).await,
+        Command::Publish(args) => publish::run(args).await,
+        Command::Trace(args) => trace::run(args).await,
     }
 }

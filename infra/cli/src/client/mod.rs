@@ -1,4 +1,4 @@
-//! The few HTTP requests that the demo, the bench and the tests make, as a program outside would:
+//! The few HTTP requests that the commands and the tests make, as a program outside would:
 //! one request, one answer, JSON where there is any.
 
 mod resolve;
@@ -132,6 +132,19 @@ impl Http {
         all.extend_from_slice(headers);
         self.send(method, url, &all, Bytes::from(body.to_string()))
             .await
+    }
+
+    /// `POST url` of a body as it is.
+    ///
+    /// # Errors
+    /// [`HttpFailure`] when no answer came.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, HttpFailure> {
+        self.send(Method::POST, url, headers, body).await
     }
 
     /// `POST url` as a form in a browser would send it.

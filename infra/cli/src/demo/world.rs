@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::client::{Answer, Http, HttpFailure, Signer};
+use crate::api::Api;
+use crate::client::{Answer, Http, HttpFailure};
 use crate::env_file::EnvFile;
 use crate::error::CliError;
 use crate::target::Target;
@@ -72,10 +73,8 @@ fn link_in(body: &str) -> Option<String> {
 pub(crate) struct World {
     /// As anybody's: mailbox and links.
     http: Http,
-    /// As the API's callers: signed, where IAM guards it.
-    caller: Http,
+    api: Api,
     target: Target,
-    api: String,
     mailbox: String,
     sqs: aws_sdk_sqs::Client,
 }
@@ -84,25 +83,20 @@ impl World {
     /// Takes the system that the variables describe.
     pub(crate) fn new(env: EnvFile, origin: &Path) -> Result<Self, CliError> {
         let target = Target::new(env, origin)?;
-        let api = target.wanted("CALLBOARD_API")?;
+        let api = Api::of(&target)?;
         let mailbox = target.wanted("CALLBOARD_MAILBOX")?;
-        let http = Http::new();
-        let caller = match target.get("CALLBOARD_API_AUTHORIZER") {
-            Some("iam") => http.clone().signing(Signer::new(
-                target.credentials().clone(),
-                target.region().to_owned(),
-            )),
-            _ => http.clone(),
-        };
         let sqs = aws_sdk_sqs::Client::new(target.sdk());
         Ok(Self {
-            http,
-            caller,
-            target,
+            http: Http::new(),
             api,
+            target,
             mailbox,
             sqs,
         })
+    }
+
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
     }
 
     pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
@@ -124,23 +118,19 @@ impl World {
         body: &Value,
         wanted: &[StatusCode],
     ) -> Step<Answer> {
-        let url = format!("{}{path}", self.api);
-        let answer = self
-            .caller
-            .json(method.clone(), &url, headers, body)
-            .await?;
+        let answer = self.api.json(method.clone(), path, headers, body).await?;
         expect(answer, wanted, &format!("{method} {path}"))
     }
 
     /// A `GET` of the HTTP API; any status but 200 fails.
     pub(crate) async fn read(&self, path: &str) -> Step<Value> {
-        let answer = self.caller.get(&format!("{}{path}", self.api)).await?;
+        let answer = self.api.get(path).await?;
         Ok(expect(answer, &[StatusCode::OK], &format!("GET {path}"))?.json())
     }
 
     /// A `GET` of the HTTP API, whatever the status.
     pub(crate) async fn look(&self, path: &str) -> Step<Answer> {
-        Ok(self.caller.get(&format!("{}{path}", self.api)).await?)
+        Ok(self.api.get(path).await?)
     }
 
     /// Opens a link from a mail, as a browser or a mail scanner does.

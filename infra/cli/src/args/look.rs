@@ -1,0 +1,112 @@
+//! The commands that look into a system, or say something to it: publish and trace.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::EXIT_CODES;
+
+/// Which system.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    /// The system that this file describes: of `callboard dev`, or of infra/scripts/stack-env.py
+    #[arg(long, value_name = "FILE", default_value = ".callboard/env")]
+    pub env_file: PathBuf,
+}
+
+/// Options of `trace`.
+#[derive(Debug, Clone, Args)]
+pub struct TraceArgs {
+    /// What the answer to the first command or event named, or an envelope's `correlationid`
+    #[arg(value_name = "CORRELATION-ID")]
+    pub correlation_id: String,
+
+    /// Print the events as JSON, with their data
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which system.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// Options of `publish`.
+#[derive(Debug, Clone, Args)]
+pub struct PublishArgs {
+    /// A file with one event, or an array of CloudEvents; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "event_type")]
+    pub file: Option<PathBuf>,
+
+    /// The event's type, `OrderPlaced`, in place of a file
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "file")]
+    pub event_type: Option<String>,
+
+    /// Its id [default: a new one]; the same id again is the same event
+    #[arg(long, value_name = "ID", requires = "event_type")]
+    pub id: Option<String>,
+
+    /// Its source [default: that of the registered type]
+    #[arg(long, value_name = "SOURCE", requires = "event_type")]
+    pub source: Option<String>,
+
+    /// Its data, as JSON; `-` is standard input
+    #[arg(
+        long,
+        value_name = "JSON",
+        requires = "event_type",
+        default_value = "{}"
+    )]
+    pub data: String,
+
+    /// Shared by all that follows [default: one that follows from source and id]
+    #[arg(long, value_name = "ID")]
+    pub correlation_id: Option<String>,
+
+    /// Wait until every notification that follows has ended, and show what happened
+    #[arg(long)]
+    pub wait: bool,
+
+    /// Longest wait, in seconds; what has not ended by then is exit code 1
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "wait")]
+    pub timeout: Duration,
+
+    /// Print answer and events as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which system.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or("expected a number of seconds above zero")
+}
+
+/// Examples, then the exit codes.
+fn with_codes(examples: &str) -> String {
+    format!("Examples:\n{examples}\n\n{EXIT_CODES}")
+}
+
+pub(super) fn trace_help() -> String {
+    with_codes(
+        "  callboard trace 0190b8c2-4b8e-7c61-9d5a-0c7b3f0d8a11
+  callboard trace order-7 --json | jq '.events[].type'
+  callboard trace order-7 --env-file stack.env       a deployed stack's",
+    )
+}
+
+pub(super) fn publish_help() -> String {
+    with_codes(
+        r#"  callboard publish order.json --wait
+  callboard publish --type OrderPlaced --id evt-001 --data '{"orderId": "ord-123", …}'
+  generate-events | callboard publish - --json        an array is a batch, at most 100 CloudEvents
+
+Interrupted, say it again with the same ids: an event that is known is answered as before, and
+nothing is sent twice."#,
+    )
+}

@@ -1,0 +1,166 @@
+//! The commands that look at a system from outside, and say something to it, on a real one in this
+//! process.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
+
+use std::path::Path;
+
+use callboard_cli::args::{Cli, Command};
+use callboard_cli::client::Http;
+use callboard_cli::system::{Options, System};
+use callboard_cli::target::Target;
+use callboard_cli::{CliError, publish, trace};
+use clap::Parser;
+use http::Method;
+use serde_json::{Value, json};
+
+struct World {
+    system: System,
+    target: Target,
+}
+
+impl World {
+    async fn start() -> Self {
+        let system = System::start(Options::default()).await.unwrap();
+        let target = Target::new(system.env().clone(), Path::new("this system")).unwrap();
+        Self { system, target }
+    }
+
+    async fn register(&self, recipient: &str) {
+        let url = format!("{}/v1/recipients/{recipient}", self.system.addresses().api);
+        let body = json!({"email": format!("{recipient}@example.com"), "name": "Dana Secret"});
+        let answer = Http::new().json(Method::PUT, &url, &[], &body).await;
+        assert!(answer.unwrap().status.is_success());
+    }
+
+    /// Runs a command as typed, without `callboard`.
+    async fn say(&self, arguments: &[&str]) -> (Result<(), CliError>, String) {
+        let typed = [&["callboard"], arguments].concat();
+        let mut out = Vec::new();
+        let done = match Cli::try_parse_from(typed).unwrap().command {
+            Command::Publish(args) => publish::run_on(&self.target, &args, &mut out).await,
+            Command::Trace(args) => trace::run_on(&self.target, &args, &mut out).await,
+            other => panic!("not tried here: {other:?}"),
+        };
+        (done, String::from_utf8(out).unwrap())
+    }
+
+    async fn said(&self, arguments: &[&str]) -> String {
+        let (done, text) = self.say(arguments).await;
+        done.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        text
+    }
+}
+
+fn order(user: &str) -> String {
+    json!({"orderId": "ord-1", "userId": user, "items": ["book"], "totalAmount": 9.5}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_published_followed_to_its_rest_and_traced() {
+    let world = World::start().await;
+    world.register("dana").await;
+    let data = order("dana");
+    let publish = [
+        "publish",
+        "--type",
+        "OrderPlaced",
+        "--id",
+        "evt-1",
+        "--data",
+        &data,
+    ];
+    let text = world
+        .said(&[&publish[..], &["--correlation-id", "corr-1", "--wait"]].concat())
+        .await;
+    for wanted in [
+        "evt-1 accepted, correlation id corr-1",
+        "Callboard-Commit: event#",
+        "└─ notification-planned",
+        "delivery-succeeded",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(!text.contains("Secret") && !text.contains("example.com"));
+
+    let again = world.said(&[&publish[..], &["--wait"]].concat()).await;
+    assert!(
+        again.contains("evt-1 was known before, correlation id corr-1"),
+        "{again}"
+    );
+
+    let tree = world.said(&["trace", "corr-1"]).await;
+    assert!(text.ends_with(&tree), "{text}\n{tree}");
+    let traced: Value =
+        serde_json::from_str(&world.said(&["trace", "corr-1", "--json"]).await).unwrap();
+    assert_eq!(traced["correlationId"], "corr-1");
+    assert_eq!(
+        traced["events"][0]["type"],
+        "com.example.orders.order-placed.v1"
+    );
+    assert_eq!(traced["events"][0]["data"]["orderId"], "ord-1");
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unknown_or_refused_is_said_with_exit_code_1() {
+    let world = World::start().await;
+    let (done, text) = world.say(&["trace", "nobody-knows"]).await;
+    let error = done.unwrap_err();
+    assert_eq!((error.exit_code(), &*text), (1, ""));
+    assert!(
+        error
+            .to_string()
+            .contains("nothing is known of the correlation id nobody-knows")
+    );
+    let (done, _) = world.say(&["trace", "no/id"]).await;
+    assert_eq!(done.unwrap_err().exit_code(), 2);
+
+    let (done, _) = world.say(&["publish", "--type", "NobodysType"]).await;
+    let error = done.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("refused with 422"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("/eventType: is not a registered"),
+        "{error}"
+    );
+
+    let (done, _) = world
+        .say(&["publish", "--type", "OrderPlaced", "--data", "{"])
+        .await;
+    assert_eq!(done.unwrap_err().exit_code(), 2);
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_batch_each_event_is_answered_and_one_refused_does_not_hold_back_the_other() {
+    let world = World::start().await;
+    let one = |id: &str, event_type: &str, user: &str| {
+        json!({"specversion": "1.0", "id": id, "source": "shop", "type": event_type,
+            "data": serde_json::from_str::<Value>(&order(user)).unwrap()})
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("batch.json");
+    let batch = json!([
+        one("b-1", "com.example.orders.order-placed.v1", "nobody"),
+        one("b-2", "com.example.unknown.v1", "nobody"),
+    ]);
+    std::fs::write(&file, batch.to_string()).unwrap();
+    let (done, text) = world
+        .say(&["publish", file.to_str().unwrap(), "--wait"])
+        .await;
+    assert!(text.contains("b-1 accepted"), "{text}");
+    assert!(text.contains("refused with 422"), "{text}");
+    assert!(text.contains("notification-dropped"), "{text}");
+    let error = done.unwrap_err();
+    assert!(
+        error.to_string().contains("1 of 2 events were refused"),
+        "{error}"
+    );
+    world.system.shutdown().await;
+}
