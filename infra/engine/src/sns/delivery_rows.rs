@@ -101,6 +101,18 @@ pub(crate) struct Room {
     pub(crate) busy: HashSet<i64>,
     /// How many more may be.
     pub(crate) free: usize,
+    /// Whether the last one got no answer.
+    pub(crate) silent: bool,
+}
+
+/// How many deliveries may be begun: they hold sockets.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Of a subscription of which nothing is known.
+    pub(crate) each: usize,
+    pub(crate) all: usize,
+    /// Of all subscriptions that are silent.
+    pub(crate) silent: usize,
 }
 
 /// What there is to do.
@@ -152,23 +164,42 @@ fn retries(work: &Work<'_>, delivery: &Delivery) -> Retries {
 }
 
 /// The deliveries to begin now, each with its subscription's limit per second, by what room each
-/// subscription has; `usual` is the room of one that is not named.
+/// subscription has. A place goes only to what is due, and first to the subscriptions after `last`:
+/// so everyone's turn comes, however many wait.
 pub(crate) fn due(
     work: &mut Work<'_>,
     rooms: &HashMap<String, Room>,
-    usual: usize,
+    mut places: Places,
+    last: &str,
 ) -> Result<Due, StorageError> {
+    let mut waiting = Vec::new();
+    while let Some(next) = next_subscription(work, waiting.last().map_or("", String::as_str))? {
+        waiting.push(next);
+    }
+    let first = waiting.partition_point(|arn| arn.as_str() <= last);
+    waiting.rotate_left(first);
     let mut due = Due::default();
-    let mut after = String::new();
-    while let Some(subscription) = next_subscription(work, &after)? {
-        let room = rooms.get(&subscription).cloned().unwrap_or(Room {
-            free: usual,
+    for subscription in waiting {
+        let usual = || Room {
+            free: places.each,
             ..Room::default()
-        });
-        if room.free > 0 {
-            due_of(work, &subscription, &room, &mut due)?;
+        };
+        let mut room = rooms.get(&subscription).cloned().unwrap_or_else(usual);
+        room.free = room.free.min(places.all);
+        if room.silent {
+            room.free = room.free.min(places.silent);
         }
-        after = subscription;
+        if room.free == 0 {
+            // Its turn comes when something ends, be it a rest.
+            continue;
+        }
+        let before = due.rows.len();
+        due_of(work, &subscription, &room, &mut due)?;
+        let taken = due.rows.len() - before;
+        places.all -= taken;
+        if room.silent {
+            places.silent -= taken;
+        }
     }
     Ok(due)
 }

@@ -2,7 +2,7 @@
 //! endpoint holding up another.
 
 use super::delivery_request::{Outside, attempt};
-use super::delivery_rows::{self, Due, Ending, Room, Row};
+use super::delivery_rows::{self, Due, Ending, Places, Room, Row};
 use super::reply::SnsError;
 use crate::messages::Messages;
 use std::collections::HashMap;
@@ -31,13 +31,14 @@ pub(crate) struct Sender {
     lanes: HashMap<String, Lane>,
     /// Endings that are not written down yet.
     ended: Vec<(Row, Ending)>,
+    /// The subscription of which something was begun last: the next ones have their turn first.
+    last: String,
 }
 
 /// What is known of a subscription with deliveries.
 #[derive(Debug, Default)]
 struct Lane {
     room: Room,
-    silent: bool,
     /// Nothing begins before this; the end of a limit per second.
     rested_at: Option<Instant>,
 }
@@ -50,19 +51,21 @@ impl Sender {
             running: HashMap::new(),
             lanes: HashMap::new(),
             ended: Vec::new(),
+            last: String::new(),
         }
     }
 
     /// Writes down what has ended and begins what is due; gives how long to wait for more.
     pub(crate) fn advance(&mut self, messages: &Messages) -> Option<Duration> {
         let (rooms, rested) = self.rooms();
-        let usual = AT_ONCE_EACH.min(AT_ONCE.saturating_sub(self.running.len()));
-        let ended = &self.ended;
+        let places = self.places();
+        let (ended, last, lanes) = (&self.ended, &self.last, &mut self.lanes);
         let outcome = messages.transact(|work| {
             for (row, ending) in ended {
                 delivery_rows::settle(work, row, ending)?;
             }
-            let due = delivery_rows::due(work, &rooms, usual)?;
+            lanes.retain(|arn, lane| !lane.room.busy.is_empty() || work.topics.has(arn));
+            let due = delivery_rows::due(work, &rooms, places, last)?;
             Ok::<_, SnsError>((due, work.now))
         });
         let Ok((due, now)) = outcome else {
@@ -76,52 +79,44 @@ impl Sender {
         wait.into_iter().chain(rest).min()
     }
 
-    /// The room of each subscription with something under way or at rest, and the first end of a
-    /// rest.
+    /// The room of each subscription that is not as usual, and the first end of a rest.
     fn rooms(&mut self) -> (HashMap<String, Room>, Option<Instant>) {
         let now = Instant::now();
-        let mut left = AT_ONCE.saturating_sub(self.running.len());
         self.lanes.retain(|_, lane| {
-            !lane.room.busy.is_empty() || lane.silent || lane.rested_at.is_some_and(|at| at > now)
+            let room = &lane.room;
+            !room.busy.is_empty() || room.silent || lane.rested_at.is_some_and(|at| at > now)
         });
-        let silent = self.lanes.values().filter(|lane| lane.silent);
-        let silent: usize = silent.map(|lane| lane.room.busy.len()).sum();
-        let mut left_silent = AT_ONCE_SILENT.saturating_sub(silent);
         let mut first = None;
-        for lane in self.lanes.values_mut() {
+        let mut rooms = HashMap::new();
+        for (arn, lane) in &mut self.lanes {
             let resting = lane.rested_at.filter(|at| *at > now);
             first = first.into_iter().chain(resting).min();
-            let places = match resting {
+            lane.room.free = match resting {
                 Some(_) => 0,
                 // With a limit they begin one by one.
                 None if lane.rested_at.is_some() => 1,
                 None => AT_ONCE_EACH.saturating_sub(lane.room.busy.len()),
             };
-            let left = if lane.silent {
-                &mut left_silent
-            } else {
-                &mut left
-            };
-            lane.room.free = places.min(*left);
-            *left -= lane.room.free;
+            rooms.insert(arn.clone(), lane.room.clone());
         }
-        let rooms = self.lanes.iter();
-        (
-            rooms
-                .map(|(arn, lane)| (arn.clone(), lane.room.clone()))
-                .collect(),
-            first,
-        )
+        (rooms, first)
+    }
+
+    /// What may be begun beside what is under way.
+    fn places(&self) -> Places {
+        let silent = self.lanes.values().filter(|lane| lane.room.silent);
+        let silent: usize = silent.map(|lane| lane.room.busy.len()).sum();
+        Places {
+            each: AT_ONCE_EACH,
+            all: AT_ONCE.saturating_sub(self.running.len()),
+            silent: AT_ONCE_SILENT.saturating_sub(silent),
+        }
     }
 
     /// Begins what is due; gives the first end of a rest that this brings about.
     fn begin(&mut self, due: Due) -> Option<Instant> {
         let mut first = None;
         for (row, per_second) in due.rows {
-            if self.running.len() >= AT_ONCE {
-                // Their turn comes when one of those ends.
-                break;
-            }
             let lane = self.lanes.entry(row.delivery.subscription_arn.clone());
             let lane = lane.or_default();
             let now = Instant::now();
@@ -132,6 +127,7 @@ impl Sender {
                 per_second.map(|rate| now + Duration::from_secs(1).div_f64(f64::from(rate)));
             first = first.into_iter().chain(lane.rested_at).min();
             lane.room.busy.insert(row.id);
+            self.last.clone_from(&row.delivery.subscription_arn);
             let (outside, task) = (self.outside.clone(), row.clone());
             let handle = self
                 .tasks
@@ -184,7 +180,7 @@ impl Sender {
         }
         if let Some(lane) = self.lanes.get_mut(&row.delivery.subscription_arn) {
             lane.room.busy.remove(&row.id);
-            lane.silent = matches!(ending, Ending::Silent { .. });
+            lane.room.silent = matches!(ending, Ending::Silent { .. });
         }
         self.ended.push((row, ending));
     }

@@ -159,6 +159,27 @@ async fn silent_endpoints_hold_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_of_many_silent_endpoints_is_tried_as_often_as_one() {
+    let engine = engine().await;
+    let both = both(&engine);
+    let topic = both.topic("news", &[]).await;
+    let mut silent = Vec::new();
+    for number in 0..20 {
+        let host = format!("silent{number}.test");
+        let (hook, _) = both.hooked(&engine, &topic, &host, &[]).await;
+        hook.reply(&[const { Reply::Silence }; 100]);
+        silent.push(hook);
+    }
+    // Once more after all were given up: what a silent endpoint needs, no other one keeps.
+    for message in 1..=2 {
+        both.say(&topic, "m").await;
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        let tries: Vec<usize> = silent.iter().map(|it| it.all().len()).collect();
+        assert_eq!(tries, [4 * message; 20]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_per_second_is_kept() {
     let engine = engine().await;
     let both = both(&engine);

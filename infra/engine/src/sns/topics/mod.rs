@@ -107,6 +107,11 @@ impl Topics {
         OfTopic::read(text).ok()
     }
 
+    /// Whether there is a subscription of this ARN.
+    pub(super) fn has(&self, subscription_arn: &str) -> bool {
+        self.subscriptions.contains_key(subscription_arn)
+    }
+
     /// The subscriptions of a topic.
     pub(super) fn subscriptions_of(&self, topic_arn: &str) -> Vec<Arc<Subscription>> {
         let from = format!("{topic_arn}:");
