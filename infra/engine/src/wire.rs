@@ -8,6 +8,10 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 pub(crate) const JSON: &str = "application/x-amz-json-1.0";
 /// The media type of AWS's Query protocol's answers.
 pub(crate) const XML: &str = "text/xml";
+/// How many parts a dotted name of the Query protocol may have; what is beyond stays one part. The
+/// deepest that SQS and SNS know have seven. What is made of a name is as deep as this, and walked
+/// by recursion.
+pub(crate) const FORM_PARTS_MAX: usize = 12;
 
 /// One request, whichever way it came.
 #[derive(Debug)]

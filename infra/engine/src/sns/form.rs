@@ -2,10 +2,8 @@
 
 use super::Outcome;
 use super::reply::SnsError;
+use crate::wire::FORM_PARTS_MAX;
 use std::collections::BTreeMap;
-
-/// How many parts a dotted name may have. The deepest that SNS knows has seven.
-const PARTS_MAX: usize = 12;
 
 /// What comes with a form, in the head of its request.
 #[derive(Debug, Default)]
@@ -33,7 +31,7 @@ impl Form {
         };
         for (name, value) in fields {
             let mut at = &mut root;
-            for part in name.splitn(PARTS_MAX, '.') {
+            for part in name.splitn(FORM_PARTS_MAX, '.') {
                 at = at.branches.entry(part.to_owned()).or_default();
             }
             at.value = Some(value);

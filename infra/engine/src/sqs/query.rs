@@ -5,7 +5,7 @@ use super::refusal::SqsError;
 use super::{Outcome, outcome, query_json};
 use crate::ids::random_id;
 use crate::messages::Messages;
-use crate::wire::{Answer, Call};
+use crate::wire::{Answer, Call, FORM_PARTS_MAX};
 use serde_json::{Map, Value};
 
 const NAMESPACE: &str = "http://queue.amazonaws.com/doc/2012-11-05/";
@@ -144,19 +144,17 @@ fn request(fields: Vec<(String, String)>, path: &str) -> Outcome<String> {
 
 /// Puts a value at a dotted name. What is at once a value and a branch is left as it came first.
 fn put(tree: &mut Map<String, Value>, name: &str, value: String) {
-    let (first, rest) = match name.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (name, None),
-    };
-    let at = tree.entry(first);
-    match rest {
-        None => {
-            at.or_insert(Value::from(value));
+    let mut parts = name.splitn(FORM_PARTS_MAX, '.').peekable();
+    let mut at = tree;
+    while let Some(part) = parts.next() {
+        let entry = at.entry(part);
+        if parts.peek().is_none() {
+            entry.or_insert(Value::from(value));
+            return;
         }
-        Some(rest) => {
-            if let Value::Object(branch) = at.or_insert_with(|| Value::Object(Map::new())) {
-                put(branch, rest, value);
-            }
+        match entry.or_insert_with(|| Value::Object(Map::new())) {
+            Value::Object(branch) => at = branch,
+            _ => return,
         }
     }
 }
@@ -364,6 +362,13 @@ mod tests {
             ],
         });
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_name_of_a_million_parts_is_no_deep_tree() {
+        let name = "a.".repeat(1_000_000);
+        let json = request(vec![(name, "x".to_owned())], "/").expect("read");
+        assert_eq!(json.matches('{').count(), FORM_PARTS_MAX);
     }
 
     #[test]
