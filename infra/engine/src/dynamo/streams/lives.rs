@@ -69,10 +69,20 @@ impl Stream {
     }
 }
 
-/// Makes what is kept here, and takes up the streams of a state that an earlier version wrote.
+/// Makes what is kept here, and takes up the tables as they are: the state may be of an earlier
+/// version, and a kill may have come between the crate's change of a table and what follows here.
 pub(in super::super) fn adopt_all(storage: &Storage, clock: &Clock) -> dynoxide::Result<()> {
     storage.conn().execute_batch(TABLE)?;
     unchanged::prepare(storage)?;
+    for stream in open_streams(storage)? {
+        let table = storage.get_table_metadata(&stream.table)?;
+        let its_own = |table: &&TableMetadata| {
+            table.stream_enabled && table.stream_label.as_ref() == Some(&stream.label)
+        };
+        if table.as_ref().filter(its_own).is_none() {
+            end(storage, &stream, table.is_some(), clock)?;
+        }
+    }
     for table in storage.list_stream_enabled_tables()? {
         if open_stream(storage, &table.table_name)?.is_none() {
             begin(storage, &table, table.stream_label.as_deref(), clock)?;
@@ -137,7 +147,17 @@ fn begin(
     unchanged::watch(storage, &table.table_name)
 }
 
-fn end(storage: &Storage, stream: &Stream, table_stays: bool, clock: &Clock) -> Outcome<()> {
+/// The watching ends first: it must not outlive the stream, or what it notes would be taken for
+/// another table's.
+fn end(
+    storage: &Storage,
+    stream: &Stream,
+    table_stays: bool,
+    clock: &Clock,
+) -> dynoxide::Result<()> {
+    if table_stays {
+        unchanged::unwatch(storage, &stream.table)?;
+    }
     let last = bound(storage, &stream.table, stream.after, i64::MAX, "MAX")?;
     storage.conn().execute(
         "UPDATE _callboard_streams SET last = ?3, ended_s = ?4 WHERE table_name = ?1 AND label = ?2",
@@ -148,9 +168,6 @@ fn end(storage: &Storage, stream: &Stream, table_stays: bool, clock: &Clock) -> 
             clock.now_ms() / 1000
         ],
     )?;
-    if table_stays {
-        unchanged::unwatch(storage, &stream.table)?;
-    }
     Ok(())
 }
 
@@ -188,6 +205,13 @@ pub(in super::super) fn newest(
 ) -> Outcome<Option<Stream>> {
     let which = "table_name = ?1 AND table_id = ?2 ORDER BY rowid DESC LIMIT 1";
     Ok(one(storage, which, &[table, id])?)
+}
+
+fn open_streams(storage: &Storage) -> dynoxide::Result<Vec<Stream>> {
+    let sql = format!("SELECT {COLUMNS} FROM _callboard_streams WHERE last IS NULL");
+    let mut statement = storage.conn().prepare(&sql)?;
+    let rows = statement.query_map([], Stream::of)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn find(storage: &Storage, table: &str, label: &str) -> dynoxide::Result<Option<Stream>> {
@@ -257,4 +281,49 @@ pub(super) fn bound(
         })
         .optional()?
         .flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dynoxide::actions::vector_lifecycle::VectorIndexLifecycle;
+    use dynoxide::actions::{create_table, update_table};
+    use futures::FutureExt;
+    use serde_json::json;
+
+    #[test]
+    fn a_stream_that_a_kill_left_open_is_ended_by_the_next_start() {
+        let clock = Clock::real();
+        let storage = Storage::memory().expect("a storage");
+        adopt_all(&storage, &clock).expect("prepared");
+        let made = json!({
+            "TableName": "notes", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"},
+        });
+        let made = serde_json::from_value(made).expect("a request");
+        let made = create_table::execute(&storage, made).now_or_never();
+        made.expect("at once").expect("made");
+        settle(&storage, "notes", &clock).expect("settled");
+        let stream = open_stream(&storage, "notes").expect("read").expect("open");
+        let off = json!({"TableName": "notes", "StreamSpecification": {"StreamEnabled": false}});
+        let off = serde_json::from_value(off).expect("a request");
+        let vectors = VectorIndexLifecycle::new();
+        let off = update_table::execute(&storage, off, &vectors).now_or_never();
+        off.expect("at once").expect("disabled");
+        // The kill, and the next start.
+        adopt_all(&storage, &clock).expect("adopted");
+        let ended = find(&storage, "notes", &stream.label).expect("read");
+        assert_eq!(ended.map(|it| it.status()), Some("DISABLED"));
+        let watching: bool = storage
+            .conn()
+            .query_row(
+                "SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = ?1)",
+                ["_callboard_unchanged_notes"],
+                |row| row.get(0),
+            )
+            .expect("read");
+        assert!(!watching);
+    }
 }

@@ -11,7 +11,9 @@ use super::super::upkeep::quoted;
 use dynoxide::Result;
 use dynoxide::storage::Storage;
 
+/// A note that is left from before belongs to no write.
 const PREPARE: &str = "CREATE TABLE IF NOT EXISTS _callboard_unchanged (yes INTEGER); \
+     DELETE FROM _callboard_unchanged; \
      CREATE TRIGGER IF NOT EXISTS _callboard_no_record BEFORE INSERT ON _stream_records \
      WHEN NEW.event_name = 'MODIFY' AND EXISTS (SELECT 1 FROM _callboard_unchanged) BEGIN \
      DELETE FROM _callboard_unchanged; SELECT RAISE(IGNORE); END";
