@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks infra/template.yaml as AWS's own tools see it: `sam validate --lint` and `cfn-lint`, pinned,
-# in a virtual environment of this repository. Needs no account and makes no call to AWS.
+# in a virtual environment of this repository; and samconfig.toml against the template. Needs no account and makes no call to AWS.
 #
 #   infra/scripts/check-template.sh
 #
@@ -26,6 +26,7 @@ fi
 status=0
 "$venv/bin/cfn-lint" "$template" || status=1
 "$venv/bin/sam" validate --lint --template "$template" || status=1
+"$venv/bin/python" "$root/infra/scripts/check-samconfig.py" "$root/samconfig.toml" "$template" || status=1
 if [ "$status" = 0 ]; then
     echo 'check-template: clean'
 fi

@@ -65,10 +65,9 @@ start_mailbox() {
 deploy() {
     local link_key
     link_key=$(python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="))')
-    "$venv/bin/sam" deploy --template-file "$built/template.yaml" --stack-name "$STACK" --resolve-s3 \
-        --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-confirm-changeset --no-progressbar \
-        --parameter-overrides Architecture=x86_64 "MailTransport=smtp://$smtp" HoldGraceSeconds=1 \
-        "LinkKeys=k1:$link_key" >"$built/deploy.log" 2>&1 || {
+    "$venv/bin/sam" deploy --config-file "$root/samconfig.toml" --template-file "$built/template.yaml" \
+        --stack-name "$STACK" --no-progressbar --parameter-overrides Architecture=x86_64 \
+        "MailTransport=smtp://$smtp" HoldGraceSeconds=1 "LinkKeys=k1:$link_key" >"$built/deploy.log" 2>&1 || {
         tail -n 40 "$built/deploy.log" >&2
         return 1
     }
