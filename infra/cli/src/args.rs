@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
-pub use look::{PublishArgs, TargetArgs, TraceArgs};
+pub use look::{ExplainArgs, PublishArgs, TargetArgs, TraceArgs};
 
 /// Shown below every help text.
 const EXIT_CODES: &str = "\
@@ -120,6 +120,13 @@ pub enum Command {
     /// By the HTTP API's GET /v1/timelines/{id}; the stack needs TimelineIndex=true, its default.
     #[command(after_help = look::trace_help())]
     Trace(TraceArgs),
+
+    /// Says in plain sentences why an event happened and what it led to
+    ///
+    /// What caused it, which notifications were planned by which definition, and whether they were
+    /// sent or dropped for which stored reason. No personal data: the journal has none.
+    #[command(after_help = look::explain_help())]
+    Explain(ExplainArgs),
 }
 
 /// Where state is kept.

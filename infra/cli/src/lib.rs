@@ -4,7 +4,7 @@
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
 //! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
-//!   something; [`publish`] and [`trace`] look at a system that runs anywhere, by its [`target`] and
+//!   something; [`publish`], [`trace`] and [`explain`] look at a system that runs anywhere, by its [`target`] and
 //!   [`api`]; [`mod@args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
@@ -20,6 +20,7 @@ pub mod engine;
 pub mod env_file;
 mod env_files;
 mod error;
+pub mod explain;
 mod link_keys;
 mod live;
 pub mod mailbox;
@@ -52,5 +53,6 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Mailbox(args) => mailbox::run(args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Trace(args) => trace::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
     }
 }

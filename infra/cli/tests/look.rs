@@ -12,7 +12,7 @@ use callboard_cli::args::{Cli, Command};
 use callboard_cli::client::Http;
 use callboard_cli::system::{Options, System};
 use callboard_cli::target::Target;
-use callboard_cli::{CliError, publish, trace};
+use callboard_cli::{CliError, explain, publish, trace};
 use clap::Parser;
 use http::Method;
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ impl World {
         let done = match Cli::try_parse_from(typed).unwrap().command {
             Command::Publish(args) => publish::run_on(&self.target, &args, &mut out).await,
             Command::Trace(args) => trace::run_on(&self.target, &args, &mut out).await,
+            Command::Explain(args) => explain::run_on(&self.target, &args, &mut out).await,
             other => panic!("not tried here: {other:?}"),
         };
         (done, String::from_utf8(out).unwrap())
@@ -102,6 +103,92 @@ async fn an_event_is_published_followed_to_its_rest_and_traced() {
         "com.example.orders.order-placed.v1"
     );
     assert_eq!(traced["events"][0]["data"]["orderId"], "ord-1");
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_explained_the_same_by_each_of_its_names() {
+    let world = World::start().await;
+    world.register("dana").await;
+    let data = order("dana");
+    world
+        .said(&[
+            "publish",
+            "--type",
+            "OrderPlaced",
+            "--id",
+            "evt-7",
+            "--data",
+            &data,
+            "--wait",
+        ])
+        .await;
+    let text = world.said(&["explain", "evt-7"]).await;
+    for wanted in [
+        "said that order-placed happened",
+        "It came from outside as evt-7.",
+        "The definition order-confirmation planned an email to the recipient dana about event#",
+        "took the email.",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(!text.contains("Secret") && !text.contains("example.com"));
+
+    let json: Value =
+        serde_json::from_str(&world.said(&["explain", "evt-7", "--json"]).await).unwrap();
+    let stream = json["event"]["stream"].as_str().unwrap();
+    let source = stream.split('#').nth(1).unwrap();
+    let id = json["event"]["eventId"].as_str().unwrap();
+    let correlation = json["correlationId"].as_str().unwrap();
+    for names in [
+        &["explain", "evt-7", "--source", source][..],
+        &["explain", &format!("{stream}@1")],
+        &["explain", id, "--correlation-id", correlation],
+        &["explain", id],
+    ] {
+        assert_eq!(world.said(names).await, text, "{names:?}");
+    }
+
+    let planned = json["ledTo"][0]["eventId"].as_str().unwrap();
+    let text = world
+        .said(&["explain", planned, "--correlation-id", correlation])
+        .await;
+    assert!(text.contains("Why\n"), "{text}");
+    assert!(text.contains("It came from outside as evt-7."), "{text}");
+    assert!(text.contains("said that order-placed happened"), "{text}");
+
+    let (done, _) = world.say(&["explain", "nobody-knows"]).await;
+    let error = done.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error
+            .to_string()
+            .contains("nothing is known of an event nobody-knows")
+    );
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_that_was_not_sent_is_explained_with_its_reason() {
+    let world = World::start().await;
+    let data = order("nobody");
+    world
+        .said(&[
+            "publish",
+            "--type",
+            "OrderPlaced",
+            "--id",
+            "evt-8",
+            "--data",
+            &data,
+            "--wait",
+        ])
+        .await;
+    let text = world.said(&["explain", "evt-8"]).await;
+    assert!(
+        text.contains("was not sent: the recipient has no address"),
+        "{text}"
+    );
     world.system.shutdown().await;
 }
 

@@ -1,4 +1,4 @@
-//! The commands that look into a system, or say something to it: publish and trace.
+//! The commands that look into a system, or say something to it: publish, trace, explain.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,30 @@ pub struct TraceArgs {
     pub correlation_id: String,
 
     /// Print the events as JSON, with their data
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which system.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// An envelope's `id`, a `Callboard-Commit` (`slot#s1@3`), or with --source another system's id
+    #[arg(value_name = "EVENT")]
+    pub event: String,
+
+    /// The event is another system's: its `source`
+    #[arg(long, value_name = "SOURCE", conflicts_with = "correlation_id")]
+    pub source: Option<String>,
+
+    /// The event's `correlationid`, if it is known: nothing needs to be searched
+    #[arg(long, value_name = "ID")]
+    pub correlation_id: Option<String>,
+
+    /// Print what was found as JSON
     #[arg(long)]
     pub json: bool,
 
@@ -97,6 +121,15 @@ pub(super) fn trace_help() -> String {
         "  callboard trace 0190b8c2-4b8e-7c61-9d5a-0c7b3f0d8a11
   callboard trace order-7 --json | jq '.events[].type'
   callboard trace order-7 --env-file stack.env       a deployed stack's",
+    )
+}
+
+pub(super) fn explain_help() -> String {
+    with_codes(
+        "  callboard explain evt-001 --source shop            another system's event
+  callboard explain 'slot#s1@3'                      the first event of a commit
+  callboard explain 5b1e…-… --correlation-id order-7 an event in an envelope, at once
+  callboard explain 5b1e…-…                          the same by its id alone: reads the whole journal",
     )
 }
 
