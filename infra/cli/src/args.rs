@@ -9,23 +9,25 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::dlq::DlqArgs;
 use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
 pub use look::{ExplainArgs, PublishArgs, TargetArgs, TraceArgs};
 
 /// Shown below every help text.
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  a step of the demo or bench failed, a running system stopped by itself, the system refused
-     what it was given, or what was asked for is not there
+     what it was given, what was asked for is not there, or dead letters stay that were to leave
   2  the command line, or a file that it names, was not understood
   3  a port is in use or may not be used
   4  the state directory cannot be written, or is in use by another process
   5  a state file is damaged, or was written by a later version
   6  the template or one of its parameters is not valid
-  7  anything else that kept the system from starting, or from answering";
+  7  anything else that kept the system from starting, or from answering
+  130  stopped by Ctrl-C or SIGTERM in the midst of a replay; run it again to go on";
 
 /// Shown below the long help of `engine`.
 const ENGINE_USE: &str = "\
@@ -127,6 +129,14 @@ pub enum Command {
     /// sent or dropped for which stored reason. No personal data: the journal has none.
     #[command(after_help = look::explain_help())]
     Explain(ExplainArgs),
+
+    /// Lists, shows, replays, edits, drops and exports dead letters
+    ///
+    /// Of the system that --env-file describes: one of `callboard dev`, or a deployed stack
+    /// (infra/scripts/stack-env.py). Whatever changes something only says what it would do, unless
+    /// it is told to --execute.
+    #[command(after_help = EXIT_CODES)]
+    Dlq(DlqArgs),
 }
 
 /// Where state is kept.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use callboard_engine::EngineError;
 use callboard_host::{CheckpointError, HostError};
 use callboard_mailbox::MailboxError;
+use callboard_runtime::fault::AwsFault;
 
 use crate::client::HttpFailure;
 
@@ -103,6 +104,15 @@ pub enum CliError {
     /// What was given to a command cannot be used.
     #[error("{0}")]
     Input(String),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Aws(#[from] AwsFault),
+    /// Some dead letters stay that were to leave.
+    #[error("{0} dead letters were not taken and stay where they are; see the list above")]
+    LettersStay(usize),
+    /// Somebody asked a long command to stop.
+    #[error("stopped as asked; run it again to go on")]
+    Stopped,
     /// A step of the demo did not come out as it should.
     #[error("the demo failed at \"{step}\": {reason}")]
     Demo {
@@ -118,9 +128,11 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Demo { .. } | Self::Bench(_) | Self::Ended(_) => 1,
-            Self::NotFound(_) | Self::Refused(_) => 1,
+            Self::NotFound(_) | Self::Refused(_) | Self::LettersStay(_) => 1,
             Self::EnvFile { .. } | Self::Unreadable { .. } => 2,
             Self::Input(_) | Self::NothingElsewhere => 2,
+            // As a shell names an end by Ctrl-C.
+            Self::Stopped => 130,
             Self::Port { .. } => 3,
             Self::Unwritable { .. } => 4,
             Self::Damaged { .. } => 5,
@@ -140,7 +152,8 @@ impl CliError {
                 CheckpointError::Io { .. } => 4,
                 CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
             },
-            Self::Host(_) | Self::Io { .. } | Self::Credentials(_) | Self::Silent(_) => 7,
+            Self::Host(_) | Self::Io { .. } | Self::Credentials(_) => 7,
+            Self::Silent(_) | Self::Aws(_) => 7,
         }
     }
 }

@@ -4,8 +4,8 @@
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
 //! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
-//!   something; [`publish`], [`trace`] and [`explain`] look at a system that runs anywhere, by its [`target`] and
-//!   [`api`]; [`mod@args`] is what may be typed.
+//!   something; [`publish`], [`trace`] and [`explain`] look at a system that runs anywhere, by its
+//!   [`target`] and [`api`]; [`mod@dlq`] mends one, by its queues; [`mod@args`] is what may be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
@@ -16,6 +16,7 @@ pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod dev;
+pub mod dlq;
 pub mod engine;
 pub mod env_file;
 mod env_files;
@@ -54,5 +55,6 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Publish(args) => publish::run(args).await,
         Command::Trace(args) => trace::run(args).await,
         Command::Explain(args) => explain::run(args).await,
+        Command::Dlq(args) => dlq::run(args).await,
     }
 }

@@ -25,11 +25,14 @@ pub const ERROR_CLASS: &str = "callboard-error-class";
 pub const FUNCTION: &str = "callboard-function";
 /// Which try it was, from 1.
 pub const ATTEMPT: &str = "callboard-attempt";
+/// How often it was sent again by hand: a guard against going round in circles.
+pub const REPLAYS: &str = "callboard-replays";
 /// The correlation id, as on every message.
 pub const CORRELATION: &str = "correlationid";
 
-/// Attributes that are kept before others when room runs out: they steer routing and tracing.
-const KEPT_FIRST: [&str; 3] = ["type", "channel", "traceparent"];
+/// Attributes that are kept before others when room runs out: they steer routing and tracing, and
+/// end replays.
+const KEPT_FIRST: [&str; 4] = ["type", "channel", "traceparent", REPLAYS];
 
 /// One message attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,10 +272,10 @@ mod tests {
         #[test]
         fn there_is_always_room_for_our_attributes(names in prop::collection::btree_set("[a-z]{1,6}", 0..14)) {
             let mut names: Vec<String> = names.into_iter().collect();
-            names.push("type".to_owned());
+            names.extend(["type".to_owned(), REPLAYS.to_owned()]);
             let attributes = letters().attributes(&letter(&names));
             prop_assert!(attributes.len() <= ATTRIBUTES_MAX);
-            for name in [REASON, ERROR_CLASS, FUNCTION, ATTEMPT, CORRELATION, "type"] {
+            for name in [REASON, ERROR_CLASS, FUNCTION, ATTEMPT, CORRELATION, "type", REPLAYS] {
                 prop_assert!(attributes.contains_key(name), "{}", name);
             }
         }
