@@ -9,6 +9,8 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::IntoResponse;
 use axum::serve::{Listener, ListenerExt};
 use http::{Response, StatusCode};
+use http_body_util::LengthLimitError;
+use std::error::Error;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
@@ -203,7 +205,11 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Response<Body> {
         Ok(body) => inner.answer(Call::of(parts, body)).await.map(Body::from),
         Err(error) => {
             tracing::debug!(%error, "a request's body could not be read");
-            StatusCode::PAYLOAD_TOO_LARGE.into_response()
+            let too_large = error.source().is_some_and(|it| it.is::<LengthLimitError>());
+            match too_large {
+                true => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+                false => StatusCode::BAD_REQUEST.into_response(),
+            }
         }
     }
 }

@@ -8,8 +8,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("connected");
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    ask(address, &request).await
+}
+
+async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("read");
@@ -33,6 +37,9 @@ async fn a_port_serves_the_services_until_shutdown() {
         }
     });
     assert!(get(address, "/_callboard/health").await.contains("200 OK"));
+    let broken = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n";
+    let broken = ask(address, broken).await;
+    assert!(broken.starts_with("HTTP/1.1 400"), "{broken}");
     let mut config = engine.sdk_config().into_builder();
     // The SDK's own client, over a socket.
     config

@@ -49,7 +49,7 @@ impl Iterator {
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok())
             .ok_or_else(|| invalid("Invalid ShardIterator"))?;
-        if clock.now_ms() - iterator.issued_ms > ITERATOR_MS {
+        if clock.now_ms().saturating_sub(iterator.issued_ms) > ITERATOR_MS {
             return Err(Refusal::Named {
                 name: "ExpiredIteratorException",
                 message: "The shard iterator has expired: it was given more than 15 minutes ago"
@@ -142,4 +142,22 @@ fn horizon(clock: &Clock) -> i64 {
 
 fn invalid(message: &str) -> Refusal {
     DynoxideError::ValidationException(message.to_owned()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iterator_that_a_client_made_up_is_too_old() {
+        let json = json!({"table": "t", "label": "l", "position": 0, "issued_ms": i64::MIN});
+        let read = Iterator::read(&STANDARD.encode(json.to_string()), &Clock::real());
+        assert!(matches!(
+            read,
+            Err(Refusal::Named {
+                name: "ExpiredIteratorException",
+                ..
+            })
+        ));
+    }
 }

@@ -55,13 +55,24 @@ impl Subscription {
             let arn: String = row.get(0)?;
             let attributes: String = row.get(4)?;
             let attributes = serde_json::from_str(&attributes).unwrap_or_default();
-            let read = Subscription::new(arn, row.get(1)?, row.get(2)?, row.get(3)?, attributes);
+            let read = Subscription::new(
+                arn.clone(),
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                attributes,
+            );
             match read {
                 Ok(read) => {
                     subscriptions.insert(read.arn.clone(), Arc::new(read));
                 }
                 // Only an older engine's idea of a valid policy can be refused here.
-                Err(reason) => tracing::warn!(reason, "a subscription is left out"),
+                Err(reason) => tracing::warn!(
+                    subscription = arn,
+                    reason,
+                    "a subscription that an earlier version made is left out, and gets nothing: \
+                     subscribe again"
+                ),
             }
         }
         Ok(subscriptions)
