@@ -13,7 +13,7 @@ use crate::dlq::DlqArgs;
 use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
-pub use look::{ExplainArgs, PublishArgs, TargetArgs, TraceArgs};
+pub use look::{ExplainArgs, LagArgs, PublishArgs, TargetArgs, TraceArgs};
 
 /// Shown below every help text.
 pub(crate) const EXIT_CODES: &str = "\
@@ -27,6 +27,7 @@ Exit codes:
   5  a state file is damaged, or was written by a later version
   6  the template or one of its parameters is not valid
   7  anything else that kept the system from starting, or from answering
+  8  a limit given to `lag` is exceeded
   130  stopped by Ctrl-C or SIGTERM in the midst of a replay; run it again to go on";
 
 /// Shown below the long help of `engine`.
@@ -137,6 +138,13 @@ pub enum Command {
     /// it is told to --execute.
     #[command(after_help = EXIT_CODES)]
     Dlq(DlqArgs),
+
+    /// Shows how far each consumer is behind, and its dead letters
+    ///
+    /// By SQS's own counts, of every queue that the env file names. What a queue's dead-letter queue
+    /// is, its redrive policy says.
+    #[command(after_help = look::lag_help())]
+    Lag(LagArgs),
 }
 
 /// Where state is kept.

@@ -101,6 +101,9 @@ pub enum CliError {
     /// The system refused what it was given.
     #[error("{0}")]
     Refused(String),
+    /// A limit of `lag` is exceeded.
+    #[error("{0}")]
+    Exceeded(String),
     /// What was given to a command cannot be used.
     #[error("{0}")]
     Input(String),
@@ -152,6 +155,7 @@ impl CliError {
                 CheckpointError::Io { .. } => 4,
                 CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
             },
+            Self::Exceeded(_) => 8,
             Self::Host(_) | Self::Io { .. } | Self::Credentials(_) => 7,
             Self::Silent(_) | Self::Aws(_) => 7,
         }

@@ -4,8 +4,9 @@
 //! * [`system`] puts engine, mailbox, functions and HTTP API together in one process;
 //!   tests use it as the commands do.
 //! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
-//!   something; [`publish`], [`trace`] and [`explain`] look at a system that runs anywhere, by its
-//!   [`target`] and [`api`]; [`mod@dlq`] mends one, by its queues; [`mod@args`] is what may be typed.
+//!   something; [`publish`], [`trace`], [`explain`] and [`lag`] look at a system that runs anywhere,
+//!   by its [`target`] and [`api`]; [`mod@dlq`] mends one, by its queues; [`mod@args`] is what may
+//!   be typed.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
@@ -22,6 +23,7 @@ pub mod env_file;
 mod env_files;
 mod error;
 pub mod explain;
+pub mod lag;
 mod link_keys;
 mod live;
 pub mod mailbox;
@@ -54,6 +56,7 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Mailbox(args) => mailbox::run(args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Trace(args) => trace::run(args).await,
+        Command::Lag(args) => lag::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,
     }

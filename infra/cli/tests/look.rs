@@ -12,7 +12,7 @@ use callboard_cli::args::{Cli, Command};
 use callboard_cli::client::Http;
 use callboard_cli::system::{Options, System};
 use callboard_cli::target::Target;
-use callboard_cli::{CliError, explain, publish, trace};
+use callboard_cli::{CliError, explain, lag, publish, trace};
 use clap::Parser;
 use http::Method;
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ impl World {
             Command::Publish(args) => publish::run_on(&self.target, &args, &mut out).await,
             Command::Trace(args) => trace::run_on(&self.target, &args, &mut out).await,
             Command::Explain(args) => explain::run_on(&self.target, &args, &mut out).await,
+            Command::Lag(args) => lag::run_on(&self.target, &args, &mut out).await,
             other => panic!("not tried here: {other:?}"),
         };
         (done, String::from_utf8(out).unwrap())
@@ -249,5 +250,129 @@ async fn of_a_batch_each_event_is_answered_and_one_refused_does_not_hold_back_th
         error.to_string().contains("1 of 2 events were refused"),
         "{error}"
     );
+    world.system.shutdown().await;
+}
+
+/// Puts letters into a queue that nobody receives from.
+async fn put(world: &World, variable: &str, count: usize) {
+    let sqs = aws_sdk_sqs::Client::new(world.target.sdk());
+    for index in 0..count {
+        sqs.send_message()
+            .queue_url(world.target.wanted(variable).unwrap())
+            .message_body(format!("letter {index}"))
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lag_shows_every_queue_once_and_whose_dead_letters_are_whose() {
+    let world = World::start().await;
+    put(&world, "CALLBOARD_EMAIL_SENDER_DEAD_LETTER_QUEUE", 2).await;
+    let lag: Value = serde_json::from_str(&world.said(&["lag", "--json"]).await).unwrap();
+    let consumers = lag["consumers"].as_array().unwrap();
+    let aside = lag["aside"].as_array().unwrap();
+    assert_eq!(
+        consumers.len() * 2 + aside.len(),
+        world.target.queues().count()
+    );
+    for consumer in consumers {
+        let dead = if consumer["name"] == "email-sender" {
+            2
+        } else {
+            0
+        };
+        assert_eq!(consumer["deadLetters"], dead, "{consumer}");
+    }
+    let names: Vec<_> = aside
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "outbox-relay-dead-letter-queue",
+            "outbox-relay-failure-queue",
+            "subscriptions-dead-letter-queue"
+        ]
+    );
+
+    let table = world.said(&["lag"]).await;
+    let row = table.lines().find(|line| line.starts_with("email-sender "));
+    let row: Vec<_> = row.unwrap().split_whitespace().collect();
+    assert_eq!(row, ["email-sender", "0", "0", "0", "2"]);
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_exceeded_has_its_own_exit_code() {
+    let world = World::start().await;
+    let limits = ["lag", "--max-dlq", "1", "--max-backlog", "0"];
+    world.said(&limits).await;
+    put(&world, "CALLBOARD_OUTBOX_RELAY_FAILURE_QUEUE", 1).await;
+    world.said(&limits).await;
+    put(&world, "CALLBOARD_OUTBOX_RELAY_FAILURE_QUEUE", 1).await;
+    let (done, text) = world.say(&limits).await;
+    assert!(text.contains("outbox-relay-failure-queue"), "{text}");
+    let error = done.unwrap_err();
+    assert_eq!(error.exit_code(), 8);
+    assert_eq!(
+        error.to_string(),
+        "outbox-relay-failure-queue has 2 messages, more than 1"
+    );
+    world.system.shutdown().await;
+}
+
+/// Watches by the binary until two looks were shown, asks it to stop, and gives the exit code.
+#[cfg(unix)]
+fn watched(env_file: &Path, limit: &str) -> Option<i32> {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_callboard"))
+        .args([
+            "lag",
+            "--watch",
+            "1",
+            "--json",
+            "--max-dlq",
+            limit,
+            "--env-file",
+        ])
+        .arg(env_file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let looks = lines
+        .map(Result::unwrap)
+        .filter(|line| line.starts_with('}'));
+    assert_eq!(looks.take(2).count(), 2);
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    child.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_looks_again_until_it_is_stopped_and_ends_with_its_last_verdict() {
+    let world = World::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let env_file = directory.path().join("env");
+    world.system.env().write(&env_file).unwrap();
+    put(&world, "CALLBOARD_EMAIL_SENDER_DEAD_LETTER_QUEUE", 1).await;
+    for (limit, code) in [("1", 0), ("0", 8)] {
+        let env_file = env_file.clone();
+        let watched = tokio::task::spawn_blocking(move || watched(&env_file, limit));
+        assert_eq!(watched.await.unwrap(), Some(code), "--max-dlq {limit}");
+    }
     world.system.shutdown().await;
 }

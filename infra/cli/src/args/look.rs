@@ -1,4 +1,4 @@
-//! The commands that look into a system, or say something to it: publish, trace, explain.
+//! The commands that look into a system, or say something to it: publish, trace, explain, lag.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,6 +104,30 @@ pub struct PublishArgs {
     pub target: TargetArgs,
 }
 
+/// Options of `lag`.
+#[derive(Debug, Clone, Args)]
+pub struct LagArgs {
+    /// Look again and again, every so many seconds, until Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = seconds)]
+    pub watch: Option<Duration>,
+
+    /// Exit code 8 if more messages than this wait for any consumer
+    #[arg(long, value_name = "N")]
+    pub max_backlog: Option<u64>,
+
+    /// Exit code 8 if any dead-letter queue holds more than this
+    #[arg(long, value_name = "N")]
+    pub max_dlq: Option<u64>,
+
+    /// Print JSON in place of a table; with --watch one document after another
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which system.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     seconds
@@ -130,6 +154,14 @@ pub(super) fn explain_help() -> String {
   callboard explain 'slot#s1@3'                      the first event of a commit
   callboard explain 5b1e…-… --correlation-id order-7 an event in an envelope, at once
   callboard explain 5b1e…-…                          the same by its id alone: reads the whole journal",
+    )
+}
+
+pub(super) fn lag_help() -> String {
+    with_codes(
+        "  callboard lag --watch                              a table that refreshes
+  callboard lag --max-backlog 1000 --max-dlq 0       for a cron job: exit code 8 is the alarm
+  callboard lag --json | jq '.consumers[] | select(.deadLetters > 0).name'",
     )
 }
 
