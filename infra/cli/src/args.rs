@@ -13,7 +13,7 @@ use crate::dlq::DlqArgs;
 use crate::services::{Elsewhere, Endpoint};
 use crate::state::{ACCOUNT, REGION};
 
-pub use look::{ExplainArgs, LagArgs, PublishArgs, TargetArgs, TraceArgs};
+pub use look::{CompletionsArgs, ExplainArgs, LagArgs, PublishArgs, TargetArgs, TraceArgs};
 
 /// Shown below every help text.
 pub(crate) const EXIT_CODES: &str = "\
@@ -145,6 +145,10 @@ pub enum Command {
     /// is, its redrive policy says.
     #[command(after_help = look::lag_help())]
     Lag(LagArgs),
+
+    /// Prints what makes a shell complete the commands and options of callboard
+    #[command(after_help = look::completions_help())]
+    Completions(CompletionsArgs),
 }
 
 /// Where state is kept.

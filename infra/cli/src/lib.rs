@@ -6,7 +6,7 @@
 //! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
 //!   something; [`publish`], [`trace`], [`explain`] and [`lag`] look at a system that runs anywhere,
 //!   by its [`target`] and [`api`]; [`mod@dlq`] mends one, by its queues; [`mod@args`] is what may
-//!   be typed.
+//!   be typed, which [`completions`] tells a shell.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
 //! system from outside, `dev` shows what its journal says.
@@ -15,6 +15,7 @@ pub mod api;
 pub mod args;
 pub mod bench;
 pub mod client;
+pub mod completions;
 pub mod demo;
 pub mod dev;
 pub mod dlq;
@@ -56,6 +57,7 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Mailbox(args) => mailbox::run(args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Trace(args) => trace::run(args).await,
+        Command::Completions(args) => completions::run(args),
         Command::Lag(args) => lag::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,

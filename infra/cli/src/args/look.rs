@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::Shell;
 
 use super::EXIT_CODES;
 
@@ -128,6 +129,13 @@ pub struct LagArgs {
     pub target: TargetArgs,
 }
 
+/// Options of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// Whose language
+    pub shell: Shell,
+}
+
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     seconds
@@ -162,6 +170,14 @@ pub(super) fn lag_help() -> String {
         "  callboard lag --watch                              a table that refreshes
   callboard lag --max-backlog 1000 --max-dlq 0       for a cron job: exit code 8 is the alarm
   callboard lag --json | jq '.consumers[] | select(.deadLetters > 0).name'",
+    )
+}
+
+pub(super) fn completions_help() -> String {
+    with_codes(
+        "  callboard completions bash > ~/.local/share/bash-completion/completions/callboard
+  callboard completions zsh > \"${fpath[1]}/_callboard\"
+  callboard completions fish > ~/.config/fish/completions/callboard.fish",
     )
 }
 
