@@ -124,8 +124,15 @@ fn sdk_loader() -> ConfigLoader {
 
 /// One HTTP client for all clients of a function, made as the SDK makes its own. Without it each
 /// client has connections of its own, and only the one that was warmed is warm.
+///
+/// Every SDK client, when it is made, has a connector built without settings and drops it again, so
+/// that root certificates are read early. That one does without TLS here: the connector that is used
+/// reads them during init as well, when [`warm_by`] calls, and then they are parsed but once.
 fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
+        if settings.is_none() {
+            return ConnectorBuilder::default().build_http();
+        }
         let rustls = tls::Provider::Rustls(CryptoMode::AwsLc);
         let mut connector = ConnectorBuilder::default().tls_provider(rustls);
         connector.set_connector_settings(settings.cloned());
@@ -225,6 +232,30 @@ mod tests {
             .await;
         assert_eq!(found.expect("an answer"), None);
         assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn an_https_endpoint_is_spoken_to_in_tls() {
+        const HANDSHAKE: u8 = 0x16; // RFC 8446, 5.1
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let sdk = sdk_loader()
+            .endpoint_url(format!("https://{address}"))
+            .region("us-east-1")
+            .credentials_provider(aws_sdk_dynamodb::config::Credentials::new(
+                "a", "b", None, None, "test",
+            ))
+            .load()
+            .await;
+        let table = crate::table::Table::new(&sdk, "contacts");
+        let heard = async {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            socket.read_u8().await.expect("a byte")
+        };
+        tokio::select! {
+            _ = table.get("a", "b") => panic!("answered by nobody"),
+            first = heard => assert_eq!(first, HANDSHAKE),
+        }
     }
 
     #[tokio::test(start_paused = true)]
