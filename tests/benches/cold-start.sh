@@ -27,7 +27,6 @@ say() { printf 'cold-start: %s\n' "$*" >&2; }
 functions_of_the_template() { sed -n 's#^ *CodeUri: \.\./functions/\([a-z-]*\)/$#\1#p' infra/template.yaml; }
 
 install_cargo_lambda() {
-    command -v cargo-lambda >/dev/null && return
     export PATH=$home/tools/bin:$PATH
     command -v cargo-lambda >/dev/null && return
     say 'installing cargo-lambda into target/cold-start/tools (once)'

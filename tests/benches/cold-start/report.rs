@@ -22,6 +22,7 @@ pub struct Row {
     zip_bytes: u64,
     to_next_ms: Spread,
     first_ms: Spread,
+    cpu_ms: Spread,
     peak_kib: u64,
 }
 
@@ -52,6 +53,7 @@ impl Row {
             zip_bytes: sizes.1,
             to_next_ms: Spread::of(starts.iter().map(|start| start.to_next)),
             first_ms: Spread::of(starts.iter().map(|start| start.first)),
+            cpu_ms: Spread::of(starts.iter().map(|start| start.cpu)),
             peak_kib: starts.iter().map(|start| start.peak_kib).max().unwrap_or(0),
         }
     }
@@ -75,8 +77,8 @@ impl Row {
 /// The table with what it says of the targets.
 pub fn table(rows: &[Row], starts: usize) -> String {
     let mut text = format!(
-        "| {starts} cold starts each | bootstrap | zip | exec → first `next` | first invocation | both | peak RSS |\n\
-         |---|---|---|---|---|---|---|\n"
+        "| {starts} cold starts each | bootstrap | zip | exec → first `next` | first invocation | both | CPU | peak RSS |\n\
+         |---|---|---|---|---|---|---|---|\n"
     );
     for row in rows {
         let mb = |bytes: u64| bytes as f64 / 1e6;
@@ -86,7 +88,7 @@ pub fn table(rows: &[Row], starts: usize) -> String {
         };
         let _ = writeln!(
             text,
-            "| {} | {bootstrap} | {:.1} MB | {:.1} / {:.1} ms | {:.1} / {:.1} ms | {:.1} ms | {:.1} MB |",
+            "| {} | {bootstrap} | {:.1} MB | {:.1} / {:.1} ms | {:.1} / {:.1} ms | {:.1} ms | {:.1} / {:.1} ms | {:.1} MB |",
             row.name,
             mb(row.zip_bytes),
             row.to_next_ms.median,
@@ -94,6 +96,8 @@ pub fn table(rows: &[Row], starts: usize) -> String {
             row.first_ms.median,
             row.first_ms.min,
             row.whole_ms(),
+            row.cpu_ms.median,
+            row.cpu_ms.min,
             mb(row.peak_kib * 1_024),
         );
     }

@@ -27,6 +27,8 @@ pub struct Start {
     pub to_next: Duration,
     /// From that until its answer is here.
     pub first: Duration,
+    /// What both took of the processors, all threads together.
+    pub cpu: Duration,
     /// The most memory that was resident, in KiB (`VmHWM`).
     pub peak_kib: u64,
 }
@@ -60,11 +62,13 @@ pub async fn measure(
     };
     let (asked, answered, answer) =
         told.map_err(|error| format!("{error}; its log is {}", log.display()))?;
-    let peak_kib = peak_kib(child.id().ok_or("the process ended")?)?;
+    let pid = child.id().ok_or("the process ended")?;
+    let (cpu, peak_kib) = (cpu(pid)?, peak_kib(pid)?);
     child.kill().await?;
     let start = Start {
         to_next: asked - begun,
         first: answered - asked,
+        cpu,
         peak_kib,
     };
     Ok((start, answer))
@@ -85,6 +89,17 @@ async fn listen(api: &mut RuntimeApi) -> Result<(Instant, Instant, Value), Error
             None => return Err("the process said nothing for 30 s".into()),
         }
     }
+}
+
+/// Time on a processor: the first figure of each thread's `schedstat`, in nanoseconds.
+fn cpu(pid: u32) -> Result<Duration, Error> {
+    let mut total_ns = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let schedstat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let figure = schedstat.split_whitespace().next();
+        total_ns += figure.ok_or("no schedstat in /proc")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(total_ns))
 }
 
 /// The largest resident set so far.
