@@ -9,14 +9,16 @@
 #   COLD_START_NO_BUILD=1     measures the bootstraps that are in target/lambda
 #   CALLBOARD_CI_STRICT=1     a peer that cannot be installed is an error, not a table without one
 #
-# cargo-lambda and the peer's packages come from PyPI, pinned, into target/cold-start/. The first build
-# takes some ten minutes of CPU.
+# Exit codes: 0 measured (the table says what misses its target), 1 a start failed, 2 not measured.
+#
+# The peer's packages come from PyPI, pinned, into target/cold-start/. The first build takes some fifteen
+# minutes of CPU.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 . tests/conformance/emulators.sh
-readonly CARGO_LAMBDA=cargo-lambda==1.9.2
+. infra/scripts/lambda-tools.sh
 readonly PEER_PYTHON_MINOR=12
 target=${CARGO_TARGET_DIR:-$root/target}
 home=$target/cold-start
@@ -26,12 +28,15 @@ say() { printf 'cold-start: %s\n' "$*" >&2; }
 
 functions_of_the_template() { sed -n 's#^ *CodeUri: \.\./functions/\([a-z-]*\)/$#\1#p' infra/template.yaml; }
 
-install_cargo_lambda() {
-    export PATH=$home/tools/bin:$PATH
-    command -v cargo-lambda >/dev/null && return
-    say 'installing cargo-lambda into target/cold-start/tools (once)'
-    python3 -m venv "$home/tools" &&
-        "$home/tools/bin/python" -m pip install --quiet --disable-pip-version-check "$CARGO_LAMBDA" >&2
+# With Zig, its dependency, which sam's builds use as well: what is measured is what is deployed.
+install_builder() {
+    local tools=$home/tools
+    PATH=$tools/bin:$PATH
+    cmp --silent "$tools/installed" <(echo "$CARGO_LAMBDA") && return
+    say "installing $CARGO_LAMBDA with Zig into target/cold-start/tools (once)"
+    python3 -m venv --clear "$tools" &&
+        "$tools/bin/python" -m pip install --quiet --disable-pip-version-check "$CARGO_LAMBDA" >&2 &&
+        echo "$CARGO_LAMBDA" >"$tools/installed"
 }
 
 build() {
@@ -39,7 +44,6 @@ build() {
     for function in "$@"; do packages+=(--package "$function"); done
     cargo lambda build --release --x86-64 "${packages[@]}" >&2
 }
-
 
 # The function and what it imports go into its zip; the runtime interface client is Lambda's own.
 install_peer() {
@@ -53,8 +57,8 @@ install_peer() {
             mkdir "$packages" &&
             cp "$here/peer/requirements.txt" "$home/peer/" || return 1
     fi
-    cp "$here/peer/app.py" "$packages/"
-    "$home/peer/bin/python" -m compileall -q "$packages" || return 1
+    cp "$here/peer/app.py" "$packages/" &&
+        "$home/peer/bin/python" -m compileall -q "$packages" || return 1
     (cd "$home/peer/lib"/python3.*/site-packages &&
         rm -f "$home/peer/peer.zip" &&
         python3 -m zipfile -c "$home/peer/peer.zip" aws_lambda_powertools boto3 botocore dateutil \
@@ -64,7 +68,7 @@ install_peer() {
 functions=("$@")
 [ $# -gt 0 ] || mapfile -t functions < <(functions_of_the_template)
 if [ "${COLD_START_NO_BUILD:-0}" != 1 ]; then
-    install_cargo_lambda
+    install_builder || { say 'NOT MEASURED: cargo-lambda could not be installed'; exit 2; }
     build "${functions[@]}"
 fi
 for function in "${functions[@]}"; do

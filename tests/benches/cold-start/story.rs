@@ -61,6 +61,16 @@ const SAME: &[(&str, &str)] = &[
     ("w-physio", "physio-north"),
     ("entry-ada", "entry-1"),
     ("usr-unknown", "usr-456"),
+    ("event#orders#ord-123", "event#orders#evt-001"),
+    // What the planner makes of its own sample.
+    (
+        "460edc9b63b957b98482a5c5e9db13ac",
+        "0096979b3dc4586293e30be15a36158d",
+    ),
+    (
+        "460edc9b-63b9-57b9-8482-a5c5e9db13ac",
+        "0096979b-3dc4-5862-93e3-0be15a36158d",
+    ),
 ];
 
 /// The day of the samples. What is older than two weeks is dropped, so it becomes today.
@@ -76,7 +86,12 @@ pub fn sample(function: &str, case: &str) -> Result<Value, Error> {
     let now: Timestamp = Clock::system().now();
     let today = now.to_string();
     let day = today.split_inclusive('T').next().unwrap_or_default();
-    Ok(serde_json::from_str(&text.replace(SAMPLE_DAY, day))?)
+    let mut event: Value = serde_json::from_str(&text.replace(SAMPLE_DAY, day))?;
+    // Its second mail is for an offer, which the planner's sample does not lead to.
+    if let ("email-sender", Some(records)) = (function, event["Records"].as_array_mut()) {
+        records.truncate(1);
+    }
+    Ok(event)
 }
 
 /// Whether an answer says that the work was done: a start that fails early must not look fast.
