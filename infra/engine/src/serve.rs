@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::IntoResponse;
 use axum::serve::{Listener, ListenerExt};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::future::{Future, pending};
@@ -200,6 +200,14 @@ impl Listener for Dealt {
 }
 
 async fn handle(inner: Arc<Inner>, request: Request) -> Response<Body> {
+    if is_of_a_web_page(request.headers()) {
+        tracing::warn!("a web page's request was refused");
+        return (
+            StatusCode::FORBIDDEN,
+            "Web pages may not call the engine.\n",
+        )
+            .into_response();
+    }
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => inner.answer(Call::of(parts, body)).await.map(Body::from),
@@ -212,4 +220,14 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Response<Body> {
             }
         }
     }
+}
+
+/// Whether a page in a browser makes the request. Nobody checks a signature here, and a form or an
+/// image needs no leave to call another host: any page that is open could change what is kept, or
+/// have the engine call others. A link that a person follows is none of these.
+fn is_of_a_web_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text("origin").is_some_and(|it| it == "null" || it.starts_with("http"));
+    let other_site = matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
+    origin || (other_site && text("sec-fetch-dest") != Some("document"))
 }

@@ -1,11 +1,14 @@
 //! The engine on a port, and the refusals of opening one.
 
 use crate::support::{engine, engine_in, item, journal};
+use axum::body::Body;
+use axum::http::Request;
 use callboard_engine::{Engine, EngineConfig, EngineError, State};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tower::ServiceExt;
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -63,6 +66,36 @@ async fn a_port_serves_the_services_until_shutdown() {
     TcpStream::connect(address)
         .await
         .expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn what_a_web_page_asks_for_is_refused_and_a_link_that_is_followed_is_not() {
+    let engine = engine().await;
+    let status = async |headers: &[(&str, &str)]| {
+        let mut request = Request::get("/?Action=ListTopics&Version=2010-03-31");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let Ok(answer) = engine.router().oneshot(request).await;
+        answer.status().as_u16()
+    };
+    let other = ("sec-fetch-site", "cross-site");
+    for headers in [
+        &[("origin", "https://example.com")][..],
+        &[("origin", "null")],
+        &[other, ("sec-fetch-dest", "image")],
+        &[other, ("sec-fetch-dest", "iframe")],
+    ] {
+        assert_eq!(status(headers).await, 403, "{headers:?}");
+    }
+    for headers in [
+        &[][..],
+        &[("sec-fetch-mode", "cors")],
+        &[other, ("sec-fetch-dest", "document")],
+    ] {
+        assert_eq!(status(headers).await, 200, "{headers:?}");
+    }
 }
 
 async fn refusal(state: State) -> EngineError {
