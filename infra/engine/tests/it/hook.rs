@@ -1,6 +1,7 @@
 //! An endpoint in the tests' process, that notes what it is sent and answers as it is told to.
 
 use crate::sns::Both;
+use crate::support::answer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tower::ServiceExt;
 
 /// The longest that a test waits, on its clock: longer than any retries but a function's.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
@@ -165,17 +165,9 @@ impl Hook {
 /// Fetches a link of a message, without a signature; gives the status and the answer.
 pub async fn fetch(engine: &Engine, link: &str) -> (u16, String) {
     let (_, query) = link.split_once('?').expect("a query");
-    let request = Request::get(format!("/?{query}"))
-        .body(Body::empty())
-        .expect("a request");
-    let answer = match engine.router().oneshot(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    };
-    let status = answer.status().as_u16();
-    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-    let body = String::from_utf8(body.expect("a body").to_vec());
-    (status, body.expect("a text"))
+    let request = Request::get(format!("/?{query}")).body(Body::empty());
+    let (status, text) = answer(engine, request.expect("a request")).await;
+    (status.as_u16(), text)
 }
 
 impl Both {

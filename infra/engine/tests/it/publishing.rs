@@ -1,13 +1,12 @@
 //! SNS: what a message must be like, in AWS's codes and words; text messages.
 
 use crate::sns::{Both, bodies, both};
-use crate::support::{engine, engine_in, queue};
+use crate::support::{answer, engine, engine_in, queue};
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::primitives::Blob;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use callboard_engine::Engine;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 fn typed(data_type: &str, text: Option<&str>, binary: Option<&str>) -> MessageAttributeValue {
     MessageAttributeValue::builder()
@@ -286,11 +285,8 @@ async fn texts(engine: &Engine, method: &str) -> Value {
         .uri("/_callboard/sms")
         .body(axum::body::Body::empty())
         .expect("a request");
-    let answer = engine.router().oneshot(request).await.expect("answered");
-    let body = axum::body::to_bytes(answer.into_body(), 1 << 20)
-        .await
-        .expect("a body");
-    serde_json::from_slice(&body).expect("JSON")
+    let (_, text) = answer(engine, request).await;
+    serde_json::from_str(&text).expect("JSON")
 }
 
 #[tokio::test(start_paused = true)]

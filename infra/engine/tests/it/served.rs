@@ -1,14 +1,13 @@
 //! The engine on a port, and the refusals of opening one.
 
-use crate::support::{engine, engine_in, item, journal};
+use crate::support::{answer, engine, engine_in, item, journal};
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use callboard_engine::{Engine, EngineConfig, EngineError, State};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tower::ServiceExt;
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -77,8 +76,7 @@ async fn what_a_web_page_asks_for_is_refused_and_a_link_that_is_followed_is_not(
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).expect("a request");
-        let Ok(answer) = engine.router().oneshot(request).await;
-        answer.status().as_u16()
+        answer(&engine, request).await.0
     };
     let other = ("sec-fetch-site", "cross-site");
     for headers in [
@@ -87,14 +85,14 @@ async fn what_a_web_page_asks_for_is_refused_and_a_link_that_is_followed_is_not(
         &[other, ("sec-fetch-dest", "image")],
         &[other, ("sec-fetch-dest", "iframe")],
     ] {
-        assert_eq!(status(headers).await, 403, "{headers:?}");
+        assert_eq!(status(headers).await, StatusCode::FORBIDDEN, "{headers:?}");
     }
     for headers in [
         &[][..],
         &[("sec-fetch-mode", "cors")],
         &[other, ("sec-fetch-dest", "document")],
     ] {
-        assert_eq!(status(headers).await, 200, "{headers:?}");
+        assert_eq!(status(headers).await, StatusCode::OK, "{headers:?}");
     }
 }
 

@@ -4,10 +4,13 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use callboard_engine::{Clock, Engine, EngineConfig, State};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use tower::ServiceExt;
 
 /// An engine in memory, on tokio's clock.
 pub async fn engine() -> Engine {
@@ -33,6 +36,15 @@ pub async fn engine_in(directory: &Path) -> Engine {
 /// Tokio's clock, set to a day in 2026.
 pub fn clock() -> Clock {
     Clock::tokio(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S))
+}
+
+/// What the engine answers to a request, without a socket and without a signature of an SDK's.
+pub async fn answer(engine: &Engine, request: Request<Body>) -> (StatusCode, String) {
+    let Ok(answer) = engine.router().oneshot(request).await;
+    let status = answer.status();
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+    let body = String::from_utf8(body.expect("a body").to_vec());
+    (status, body.expect("a text"))
 }
 
 /// Where [`clock`] starts, in seconds since the epoch.

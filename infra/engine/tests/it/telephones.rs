@@ -1,25 +1,18 @@
 //! SNS: what holds for text messages, and who wants none; permissions of topics.
 
 use crate::sns::both;
-use crate::support::engine;
+use crate::support::{answer, engine};
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use axum::body::Body;
 use axum::extract::Request;
 use callboard_engine::Engine;
 use serde_json::Value;
-use tower::ServiceExt;
 
 async fn ask(engine: &Engine, method: &str, path: &str) -> (u16, Value) {
     let request = Request::builder().method(method).uri(path);
     let request = request.body(Body::empty()).expect("a request");
-    let answer = match engine.router().oneshot(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    };
-    let status = answer.status().as_u16();
-    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-    let body = serde_json::from_slice(&body.expect("a body"));
-    (status, body.expect("JSON"))
+    let (status, text) = answer(engine, request).await;
+    (status.as_u16(), serde_json::from_str(&text).expect("JSON"))
 }
 
 #[tokio::test(start_paused = true)]

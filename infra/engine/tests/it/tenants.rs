@@ -1,6 +1,6 @@
 //! Accounts and regions: each has tables, queues and topics of its own.
 
-use crate::support::{engine, engine_in, item, journal, n, queue};
+use crate::support::{answer, engine, engine_in, item, journal, n, queue};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -9,10 +9,8 @@ use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_engine::Engine;
 use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tower::ServiceExt;
 
 pub(crate) const OWN: &str = "000000000000";
 pub(crate) const OTHER: &str = "111122223333";
@@ -275,16 +273,6 @@ pub(crate) fn signed(key: &str, region: &str) -> String {
         "AWS4-HMAC-SHA256 Credential={key}/20260921/{region}/sqs/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature=0"
     )
-}
-
-pub(crate) async fn answer(
-    engine: &Engine,
-    request: Request<axum::body::Body>,
-) -> (StatusCode, String) {
-    let answer = engine.router().oneshot(request).await.expect("infallible");
-    let status = answer.status();
-    let body = answer.into_body().collect().await.expect("read").to_bytes();
-    (status, String::from_utf8(body.to_vec()).expect("text"))
 }
 
 /// A call of SQS in JSON with this `Authorization`.

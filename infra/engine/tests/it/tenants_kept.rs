@@ -1,8 +1,8 @@
 //! Accounts and regions in a state directory: across restarts, kills and damage.
 
 use crate::killed::{port, start_child};
-use crate::support::{clock, engine_in, item, journal, queue};
-use crate::tenants::{OTHER, OWN, answer, bodies, call, config, names, signed, sqs};
+use crate::support::{answer, clock, engine_in, item, journal, queue};
+use crate::tenants::{OTHER, OWN, bodies, call, config, names, signed, sqs};
 use aws_config::SdkConfig;
 use callboard_engine::{Engine, EngineConfig, EngineError, State};
 use http::StatusCode;

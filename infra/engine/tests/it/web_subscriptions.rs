@@ -2,7 +2,7 @@
 
 use crate::hook::{Hook, fetch};
 use crate::sns::both;
-use crate::support::engine;
+use crate::support::{answer, engine};
 use aws_sdk_sns::error::ProvideErrorMetadata;
 use serde_json::json;
 use std::time::Duration;
@@ -385,18 +385,10 @@ async fn who_is_asked_is_shown_and_an_address_confirms_by_what_is_shown() {
 }
 
 async fn page(engine: &callboard_engine::Engine) -> (u16, serde_json::Value) {
-    use tower::ServiceExt;
-    let request = axum::extract::Request::get("/_callboard/confirmations")
-        .body(axum::body::Body::empty())
-        .expect("a request");
-    let answer = match engine.router().oneshot(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    };
-    let status = answer.status().as_u16();
-    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-    let body = serde_json::from_slice(&body.expect("a body"));
-    (status, body.expect("JSON"))
+    let request = axum::extract::Request::get("/_callboard/confirmations");
+    let request = request.body(axum::body::Body::empty()).expect("a request");
+    let (status, text) = answer(engine, request).await;
+    (status.as_u16(), serde_json::from_str(&text).expect("JSON"))
 }
 
 #[tokio::test(start_paused = true)]
