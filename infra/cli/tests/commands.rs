@@ -208,7 +208,7 @@ fn a_file_that_is_no_env_file_is_refused_by_demo() {
     let arguments = ["demo", "--env-file", path.to_str().unwrap()];
     refused(&arguments, 2, "cannot be read");
     fs::write(&path, "CALLBOARD_API='http://127.0.0.1:1'\n").unwrap();
-    refused(&arguments, 2, "CALLBOARD_MAILBOX is missing");
+    refused(&arguments, 2, "AWS_REGION is missing");
 }
 
 #[test]
