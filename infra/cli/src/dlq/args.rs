@@ -48,8 +48,8 @@ pub enum DlqCommand {
     ///
     /// A letter leaves only after its copy is accepted, so that Ctrl-C, `kill -9` or a lost
     /// connection lose nothing; a copy sent twice has no second effect, for consumers know an event
-    /// by its id. Run it again to go on; after a `kill -9` what was in hand shows again within 2
-    /// minutes. Letters of a FIFO queue go in the order of their group. What a subscription gave
+    /// by its id. Run it again to go on; after a `kill -9` what was in hand shows again after half a
+    /// minute. Letters of a FIFO queue go in the order of their group. What a subscription gave
     /// up is published to its event's topic again. The copy bears how often it was replayed
     /// (callboard-replays); with --max-replays of them it is left.
     #[command(after_help = with_examples("\

@@ -20,7 +20,7 @@ use crate::error::CliError;
 
 /// How long what is read stays hidden if nobody shows it again, in seconds: the wait after a
 /// `kill -9`.
-pub(crate) const HIDDEN_SECONDS: i32 = 120;
+pub(crate) const HIDDEN_SECONDS: i32 = 30;
 
 /// Entries of one call (SQS API reference).
 pub(crate) const BATCH: usize = 10;
