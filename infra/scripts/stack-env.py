@@ -12,7 +12,7 @@ import sys
 
 import boto3
 
-SHOWN = {"AWS::DynamoDB::Table", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+SHOWN = {"AWS::DynamoDB::Table", "AWS::Lambda::Function", "AWS::SNS::Topic", "AWS::SQS::Queue"}
 
 
 def variable(logical_id):

@@ -141,8 +141,9 @@ pub enum Command {
 
     /// Shows how far each consumer is behind, and its dead letters
     ///
-    /// By SQS's own counts, of every queue that the env file names. What a queue's dead-letter queue
-    /// is, its redrive policy says.
+    /// By SQS's own counts, of every queue that the env file names; what a queue's dead-letter queue
+    /// is, its redrive policy says. Ages of messages and of streams' readers are known to CloudWatch
+    /// alone, which is asked at the same endpoint.
     #[command(after_help = look::lag_help())]
     Lag(LagArgs),
 

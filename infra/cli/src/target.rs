@@ -95,6 +95,15 @@ impl Target {
             Some((name.to_lowercase(), url.as_str()))
         })
     }
+
+    /// The physical names of the functions that are deployed by themselves; of `callboard dev`'s
+    /// there are none.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.env.variables.iter().filter_map(|(variable, name)| {
+            let ours = variable.starts_with(PREFIX) && variable.ends_with("_FUNCTION");
+            ours.then_some(name.as_str())
+        })
+    }
 }
 
 fn wanted(env: &EnvFile, origin: &Path, variable: &str) -> Result<String, CliError> {

@@ -301,7 +301,7 @@ async fn lag_shows_every_queue_once_and_whose_dead_letters_are_whose() {
     let table = world.said(&["lag"]).await;
     let row = table.lines().find(|line| line.starts_with("email-sender "));
     let row: Vec<_> = row.unwrap().split_whitespace().collect();
-    assert_eq!(row, ["email-sender", "0", "0", "0", "2"]);
+    assert_eq!(row, ["email-sender", "0", "0", "0", "?", "2"]);
     world.system.shutdown().await;
 }
 
@@ -374,5 +374,84 @@ async fn a_watch_looks_again_until_it_is_stopped_and_ends_with_its_last_verdict(
         let watched = tokio::task::spawn_blocking(move || watched(&env_file, limit));
         assert_eq!(watched.await.unwrap(), Some(code), "--max-dlq {limit}");
     }
+    world.system.shutdown().await;
+}
+
+/// A CloudWatch that knows the ages of one queue and one function, by AWS's JSON protocol.
+async fn cloudwatch() -> String {
+    use axum::http::HeaderMap;
+    use axum::{Json, Router, routing::post};
+
+    let answer = |headers: HeaderMap, body: String| async move {
+        let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+        assert_eq!(
+            header("x-amz-target"),
+            "GraniteServiceVersion20100801.GetMetricData"
+        );
+        assert!(header("authorization").contains("/us-east-1/monitoring/aws4_request"));
+        let request: Value = serde_json::from_str(&body).unwrap();
+        let queries = request["MetricDataQueries"].as_array().unwrap().iter();
+        let results = queries.map(|query| {
+            let metric = &query["MetricStat"]["Metric"];
+            let name = metric["Dimensions"][0]["Value"].as_str().unwrap();
+            let values = match (metric["MetricName"].as_str().unwrap(), name) {
+                ("ApproximateAgeOfOldestMessage", name) if name.contains("EmailSender") => {
+                    json!([91.0, 5.0])
+                }
+                ("IteratorAge", "stack-relay") => json!([61500.0]),
+                _ => json!([]),
+            };
+            json!({"Id": query["Id"], "StatusCode": "Complete", "Values": values})
+        });
+        Json(json!({"MetricDataResults": results.collect::<Vec<_>>()}))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ages_are_cloudwatchs_and_where_it_does_not_tell_they_are_not_guessed() {
+    let mut world = World::start().await;
+    let (done, table) = world.say(&["lag"]).await;
+    done.unwrap();
+    assert!(
+        table.contains("known to CloudWatch alone, and it does not tell"),
+        "{table}"
+    );
+    let (done, _) = world.say(&["lag", "--max-age", "60"]).await;
+    let error = done.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error.to_string().contains("--max-age cannot be judged"),
+        "{error}"
+    );
+
+    let mut env = world.system.env().clone();
+    env.set("AWS_ENDPOINT_URL_CLOUDWATCH", cloudwatch().await);
+    env.set("CALLBOARD_OUTBOX_RELAY_FUNCTION", "stack-relay");
+    world.target = Target::new(env, Path::new("with CloudWatch")).unwrap();
+    let lag: Value = serde_json::from_str(&world.said(&["lag", "--json"]).await).unwrap();
+    for consumer in lag["consumers"].as_array().unwrap() {
+        let known = consumer["name"] == "email-sender";
+        let oldest = if known { json!(91.0) } else { Value::Null };
+        assert_eq!(consumer["oldestS"], oldest, "{consumer}");
+    }
+    assert_eq!(
+        lag["iterators"],
+        json!([{"function": "stack-relay", "ageS": 61.5}])
+    );
+    let (done, table) = world.say(&["lag", "--max-age", "60"]).await;
+    let error = done.unwrap_err();
+    assert_eq!(error.exit_code(), 8);
+    assert_eq!(
+        error.to_string(),
+        "the oldest message of email-sender is 91 s old, more than 60 s; \
+         the iterator of stack-relay is 62 s old, more than 60 s"
+    );
+    assert!(table.contains("91 s"), "{table}");
+    world.said(&["lag", "--max-age", "91"]).await;
     world.system.shutdown().await;
 }

@@ -120,6 +120,10 @@ pub struct LagArgs {
     #[arg(long, value_name = "N")]
     pub max_dlq: Option<u64>,
 
+    /// Exit code 8 if a message, or a stream's reader, is older than this; 1 where nobody knows
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub max_age: Option<Duration>,
+
     /// Print JSON in place of a table; with --watch one document after another
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,6 @@
 //! AWS Signature Version 4 for an HTTP API whose authorizer is IAM
-//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html>).
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html>),
+//! and for the few services that are spoken to without an SDK.
 
 use std::time::SystemTime;
 
@@ -11,13 +12,14 @@ use http::Request;
 use http_body_util::Full;
 
 /// The name that API Gateway's requests are signed for.
-const SERVICE: &str = "execute-api";
+const API: &str = "execute-api";
 
 /// Signs requests as one principal of AWS.
 #[derive(Clone)]
 pub struct Signer {
     credentials: Credentials,
     region: String,
+    service: &'static str,
 }
 
 impl Signer {
@@ -26,7 +28,14 @@ impl Signer {
         Self {
             credentials,
             region: region.into(),
+            service: API,
         }
+    }
+
+    /// The same for another service, by the name that its requests are signed for.
+    #[must_use]
+    pub fn of(self, service: &'static str) -> Self {
+        Self { service, ..self }
     }
 
     /// Adds the signature of `body` and of all headers that are there.
@@ -39,7 +48,7 @@ impl Signer {
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name(SERVICE)
+            .name(self.service)
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()

@@ -16,6 +16,8 @@ use crate::target::Target;
 /// One queue as SQS describes it.
 #[derive(Debug, Clone, Default)]
 struct Told {
+    /// Its physical name.
+    queue: String,
     arn: String,
     visible: u64,
     delayed: u64,
@@ -56,7 +58,11 @@ async fn ask_one(client: &Client, name: &str, url: &str) -> Result<Told, CliErro
             let reason = DisplayErrorContext(&error);
             CliError::Refused(format!("SQS does not tell of {name}: {reason}"))
         })?;
-    Ok(told_by(&answer.attributes.unwrap_or_default()))
+    let queue = url.rsplit('/').next().unwrap_or_default().to_owned();
+    Ok(Told {
+        queue,
+        ..told_by(&answer.attributes.unwrap_or_default())
+    })
 }
 
 fn told_by(attributes: &HashMap<QueueAttributeName, String>) -> Told {
@@ -65,6 +71,7 @@ fn told_by(attributes: &HashMap<QueueAttributeName, String>) -> Told {
     let policy: Value =
         serde_json::from_str(&text(QueueAttributeName::RedrivePolicy)).unwrap_or_default();
     Told {
+        queue: String::new(),
         arn: text(QueueAttributeName::QueueArn),
         visible: count(QueueAttributeName::ApproximateNumberOfMessages),
         delayed: count(QueueAttributeName::ApproximateNumberOfMessagesDelayed),
@@ -86,6 +93,8 @@ fn sorted_out(told: &BTreeMap<String, Told>) -> Lag {
         at: jiff::Timestamp::now(),
         consumers: Vec::new(),
         aside: Vec::new(),
+        iterators: Vec::new(),
+        ages_unknown: None,
         exceeded: Vec::new(),
     };
     for (name, queue) in told {
@@ -96,6 +105,8 @@ fn sorted_out(told: &BTreeMap<String, Told>) -> Lag {
                 delayed: queue.delayed,
                 in_flight: queue.in_flight,
                 dead_letters: depth_of(arn),
+                oldest_s: None,
+                queue: queue.queue.clone(),
             }),
             None if is_redriven_to(queue) => {}
             None => lag.aside.push(Aside {
