@@ -10,9 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 . tests/conformance/emulators.sh
 trap stop_emulators EXIT
 
-# Worktrees may build the engine unoptimised; users do not.
-readonly dev_profile='profile.dev.package.callboard-engine.opt-level=2'
-cargo build --quiet --config "$dev_profile" -p callboard-engine --example serve
+cargo build --quiet -p callboard-engine --example serve
 cargo bench --quiet --no-run -p callboard-engine --bench emulators
 
 ministack=$(free_port)
