@@ -148,7 +148,7 @@ pub struct Execute {
     /// Do it
     #[arg(long, conflicts_with = "dry_run")]
     pub execute: bool,
-    /// Only say what would be done [default]
+    /// Only say what would be done, which is the default
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -43,7 +43,7 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 
     /// The JSON body has this at that path, for example $.data.slotId=s-1 or
-    /// $.data.items[0]=book; without `=` it has anything there; may be repeated
+    /// `$.data.items[0]=book`; without `=` it has anything there; may be repeated
     #[arg(long = "where", value_name = "PATH[=VALUE]", value_parser = place)]
     pub places: Vec<Place>,
 }
