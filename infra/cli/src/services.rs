@@ -71,15 +71,28 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// What the variables `AWS_ENDPOINT_URL_DYNAMODB`, `_SNS` and `_SQS` say.
+    /// What this process's variables `AWS_ENDPOINT_URL_DYNAMODB`, `_SNS` and `_SQS` say.
     #[must_use]
     pub fn from_env() -> Self {
-        let url = |service| std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok();
+        Self::named(|variable| std::env::var(variable).ok())
+    }
+
+    /// The same of any variables.
+    pub(crate) fn named(value: impl Fn(&str) -> Option<String>) -> Self {
         Self {
             all: None,
-            dynamodb: url("DYNAMODB"),
-            sns: url("SNS"),
-            sqs: url("SQS"),
+            dynamodb: value("AWS_ENDPOINT_URL_DYNAMODB"),
+            sns: value("AWS_ENDPOINT_URL_SNS"),
+            sqs: value("AWS_ENDPOINT_URL_SQS"),
+        }
+    }
+
+    /// Where the services are that have no endpoint of their own; AWS's own have no URL.
+    fn rest<'a>(&'a self, engine: Option<&'a str>) -> Option<&'a str> {
+        match &self.all {
+            Some(Endpoint::Url(url)) => Some(url),
+            Some(Endpoint::Aws) => None,
+            None => engine,
         }
     }
 
@@ -119,13 +132,8 @@ impl Elsewhere {
         engine: Option<&str>,
         sdk: &SdkConfig,
     ) -> Result<(), CliError> {
-        let all = match &self.all {
-            Some(Endpoint::Url(url)) => Some(url.as_str()),
-            Some(Endpoint::Aws) => None,
-            None => engine,
-        };
         let endpoints = [
-            ("AWS_ENDPOINT_URL", all),
+            ("AWS_ENDPOINT_URL", self.rest(engine)),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.as_deref()),
             (
                 "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
@@ -170,11 +178,7 @@ impl Elsewhere {
             return Err(CliError::Credentials("no region is set".into()));
         }
         let mut config = loaded.into_builder();
-        config.set_endpoint_url(match &self.all {
-            Some(Endpoint::Url(url)) => Some(url.clone()),
-            Some(Endpoint::Aws) => None,
-            None => engine.map(str::to_owned),
-        });
+        config.set_endpoint_url(self.rest(engine).map(str::to_owned));
         let config = config.service_config(self.clone()).build();
         if on_aws {
             // Said at once, and not by the first of many calls.

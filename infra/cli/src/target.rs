@@ -116,18 +116,12 @@ fn wanted(env: &EnvFile, origin: &Path, variable: &str) -> Result<String, CliErr
 
 /// Only the file counts: the caller's own `AWS_ENDPOINT_URL…` are not this system's.
 fn sdk(env: &EnvFile, region: String, credentials: Credentials) -> SdkConfig {
-    let url = |variable| env.get(variable).map(str::to_owned);
-    let endpoints = Elsewhere {
-        all: None,
-        dynamodb: url("AWS_ENDPOINT_URL_DYNAMODB"),
-        sns: url("AWS_ENDPOINT_URL_SNS"),
-        sqs: url("AWS_ENDPOINT_URL_SQS"),
-    };
+    let url = |variable: &str| env.get(variable).map(str::to_owned);
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .service_config(endpoints);
+        .service_config(Elsewhere::named(url));
     config.set_endpoint_url(url("AWS_ENDPOINT_URL"));
     config.build()
 }

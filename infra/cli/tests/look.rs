@@ -50,6 +50,14 @@ impl World {
         (done, String::from_utf8(out).unwrap())
     }
 
+    /// Publishes an order of `user` under `id` and waits until all is done about it.
+    async fn ordered(&self, id: &str, user: &str, more: &[&str]) -> String {
+        let data = order(user);
+        let publish = ["publish", "--type", "OrderPlaced", "--id", id];
+        let arguments = [&publish[..], &["--data", &data, "--wait"], more].concat();
+        self.said(&arguments).await
+    }
+
     async fn said(&self, arguments: &[&str]) -> String {
         let (done, text) = self.say(arguments).await;
         done.unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -65,18 +73,8 @@ fn order(user: &str) -> String {
 async fn an_event_is_published_followed_to_its_rest_and_traced() {
     let world = World::start().await;
     world.register("dana").await;
-    let data = order("dana");
-    let publish = [
-        "publish",
-        "--type",
-        "OrderPlaced",
-        "--id",
-        "evt-1",
-        "--data",
-        &data,
-    ];
     let text = world
-        .said(&[&publish[..], &["--correlation-id", "corr-1", "--wait"]].concat())
+        .ordered("evt-1", "dana", &["--correlation-id", "corr-1"])
         .await;
     for wanted in [
         "evt-1 accepted, correlation id corr-1",
@@ -88,7 +86,7 @@ async fn an_event_is_published_followed_to_its_rest_and_traced() {
     }
     assert!(!text.contains("Secret") && !text.contains("example.com"));
 
-    let again = world.said(&[&publish[..], &["--wait"]].concat()).await;
+    let again = world.ordered("evt-1", "dana", &[]).await;
     assert!(
         again.contains("evt-1 was known before, correlation id corr-1"),
         "{again}"
@@ -111,19 +109,7 @@ async fn an_event_is_published_followed_to_its_rest_and_traced() {
 async fn an_event_is_explained_the_same_by_each_of_its_names() {
     let world = World::start().await;
     world.register("dana").await;
-    let data = order("dana");
-    world
-        .said(&[
-            "publish",
-            "--type",
-            "OrderPlaced",
-            "--id",
-            "evt-7",
-            "--data",
-            &data,
-            "--wait",
-        ])
-        .await;
+    world.ordered("evt-7", "dana", &[]).await;
     let text = world.said(&["explain", "evt-7"]).await;
     for wanted in [
         "said that order-placed happened",
@@ -172,19 +158,7 @@ async fn an_event_is_explained_the_same_by_each_of_its_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notification_that_was_not_sent_is_explained_with_its_reason() {
     let world = World::start().await;
-    let data = order("nobody");
-    world
-        .said(&[
-            "publish",
-            "--type",
-            "OrderPlaced",
-            "--id",
-            "evt-8",
-            "--data",
-            &data,
-            "--wait",
-        ])
-        .await;
+    world.ordered("evt-8", "nobody", &[]).await;
     let text = world.said(&["explain", "evt-8"]).await;
     assert!(
         text.contains("was not sent: the recipient has no address"),
