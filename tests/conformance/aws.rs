@@ -252,26 +252,47 @@ impl Aws {
         queue: &Queue,
         attributes: &[(&str, &str)],
     ) -> Result<String> {
-        let policy = json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue.arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic.arn}},
-        }]});
-        let input = json!({"QueueUrl": queue.url, "Attributes": {"Policy": policy.to_string()}});
-        self.sqs("SetQueueAttributes", input).await?.ok()?;
+        self.let_sns_send(queue, Some(topic)).await?;
+        let made = self.subscribing(topic, "sqs", &queue.arn, attributes);
+        let made = made.await?.ok()?;
+        Ok(made.text("SubscriptionArn")?.to_owned())
+    }
+
+    /// Subscribes, whatever comes of it.
+    pub async fn subscribing(
+        &self,
+        topic: &Topic,
+        protocol: &str,
+        endpoint: &str,
+        attributes: &[(&str, &str)],
+    ) -> Result<XmlReply> {
         let mut fields = entries("Attributes", attributes);
         for (name, value) in [
             ("TopicArn", topic.arn.as_str()),
-            ("Protocol", "sqs"),
-            ("Endpoint", queue.arn.as_str()),
+            ("Protocol", protocol),
+            ("Endpoint", endpoint),
             ("ReturnSubscriptionArn", "true"),
         ] {
             fields.push((name.to_owned(), value.to_owned()));
         }
-        let made = self.sns("Subscribe", &borrowed(&fields)).await?.ok()?;
-        Ok(made.text("SubscriptionArn")?.to_owned())
+        self.sns("Subscribe", &borrowed(&fields)).await
+    }
+
+    /// Lets one topic, or all of SNS, send to the queue.
+    pub async fn let_sns_send(&self, queue: &Queue, topic: Option<&Topic>) -> Result {
+        let mut statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue.arn,
+        });
+        if let Some(topic) = topic {
+            statement["Condition"] = json!({"ArnEquals": {"aws:SourceArn": topic.arn}});
+        }
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let input = json!({"QueueUrl": queue.url, "Attributes": {"Policy": policy}});
+        self.sqs("SetQueueAttributes", input).await?.ok()?;
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Delivery to queues: raw and wrapped, by protocol, and to dead-letter queues.
 
-use super::support::{Attribute, bodies, messages, pair, publish, publish_with, set, wrapped};
+use super::support::{
+    Attribute, bodies, messages, pair, publish, publish_with, redrive, set, wrapped,
+};
 use crate::prelude::*;
 
 const RAW: &str =
@@ -21,16 +23,13 @@ const RAW_DELIVERY: [(&str, &str); 1] = [("RawMessageDelivery", "true")];
 /// letter.
 async fn dead_letter(aws: &Aws, raw: &str) -> Result<(Value, String)> {
     let lost = aws.queue("lost", json!({})).await?;
-    let policy = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage", "Resource": lost.arn,
-    }]});
-    let allowed = json!({"QueueUrl": lost.url, "Attributes": {"Policy": policy.to_string()}});
-    aws.sqs("SetQueueAttributes", allowed).await?.ok()?;
-    let redrive = json!({"deadLetterTargetArn": lost.arn}).to_string();
+    aws.let_sns_send(&lost, None).await?;
     let pair = pair(
         aws,
-        &[("RawMessageDelivery", raw), ("RedrivePolicy", &redrive)],
+        &[
+            ("RawMessageDelivery", raw),
+            ("RedrivePolicy", &redrive(&lost)),
+        ],
     )
     .await?;
     aws.sqs("DeleteQueue", json!({"QueueUrl": pair.queue.url}))

@@ -1,6 +1,6 @@
 //! FIFO topics: groups, duplicates, sequence numbers, and what queues get of them.
 
-use super::support::{fifo_pair, messages, publish, publishing, set_topic};
+use super::support::{fifo_pair, messages, publish, publishing, redrive, set, set_topic};
 use crate::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -179,14 +179,8 @@ checks! {
     DLQ => async fn dead_letters_keep_their_group_id_and_order(aws: Aws) {
         let pair = fifo_pair(&aws, &[]).await?;
         let lost = aws.fifo("lost", json!({})).await?;
-        let policy = json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage", "Resource": lost.arn,
-        }]});
-        let allowed = json!({"QueueUrl": lost.url, "Attributes": {"Policy": policy.to_string()}});
-        aws.sqs("SetQueueAttributes", allowed).await?.ok()?;
-        let redrive = json!({"deadLetterTargetArn": lost.arn}).to_string();
-        super::support::set(&aws, &pair.subscription, "RedrivePolicy", &redrive).await?.ok()?;
+        aws.let_sns_send(&lost, None).await?;
+        set(&aws, &pair.subscription, "RedrivePolicy", &redrive(&lost)).await?.ok()?;
         aws.sqs("DeleteQueue", json!({"QueueUrl": pair.queue.url})).await?.ok()?;
         let gone = || async {
             let input = json!({"QueueName": pair.queue.name});

@@ -1,6 +1,6 @@
 //! Filter policies on message attributes: what passes them, and which are refused.
 
-use super::support::{Attribute, bodies, pair, publish_with, set, subscribing};
+use super::support::{Attribute, bodies, pair, publish_with, set};
 use crate::prelude::*;
 
 const STRINGS: &str = "https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html";
@@ -73,7 +73,7 @@ async fn one_each(
 async fn refused(aws: &Aws, policy: &str, reason: &str) -> Result {
     let pair = pair(aws, &[]).await?;
     let other = format!("{}-other", pair.queue.arn);
-    subscribing(aws, &pair.topic, "sqs", &other, &[("FilterPolicy", policy)])
+    aws.subscribing(&pair.topic, "sqs", &other, &[("FilterPolicy", policy)])
         .await?
         .refused_saying(
             400,

@@ -1,6 +1,6 @@
 //! Subscriptions of queues: making, describing, changing, listing and ending them.
 
-use super::support::{pair, set, subscribing, subscription_attributes};
+use super::support::{pair, redrive, set, subscription_attributes};
 use crate::prelude::*;
 use std::collections::BTreeSet;
 
@@ -15,10 +15,6 @@ const DLQ: &str = "https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-que
 const FIFO: &str = "https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html";
 const FILTERS: &str =
     "https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html";
-
-fn redrive(queue: &Queue) -> String {
-    json!({"deadLetterTargetArn": queue.arn}).to_string()
-}
 
 checks! {
     SUBSCRIBE => async fn a_subscriptions_arn_begins_with_its_topics(aws: Aws) {
@@ -44,7 +40,7 @@ checks! {
             &[("FilterPolicyScope", "MessageAttributes")],
             &[],
         ] {
-            let again = subscribing(&aws, &pair.topic, "sqs", &pair.queue.arn, attributes).await?.ok()?;
+            let again = aws.subscribing(&pair.topic, "sqs", &pair.queue.arn, attributes).await?.ok()?;
             ensure_eq!(again.text("SubscriptionArn")?, pair.subscription, "{attributes:?}");
         }
         Ok(())
@@ -53,7 +49,7 @@ checks! {
     SUBSCRIBE => async fn subscribed_again_with_other_attributes_is_refused(aws: Aws) {
         let pair = pair(&aws, &[("RawMessageDelivery", "true")]).await?;
         let other = [("RawMessageDelivery", "false"), ("FilterPolicyScope", "MessageBody")];
-        subscribing(&aws, &pair.topic, "sqs", &pair.queue.arn, &other).await?.refused_saying(
+        aws.subscribing(&pair.topic, "sqs", &pair.queue.arn, &other).await?.refused_saying(
             400,
             "InvalidParameter",
             "Attributes Reason: Subscription already exists with different attributes",
@@ -62,7 +58,7 @@ checks! {
 
     SUBSCRIBE => async fn an_unknown_protocol_is_refused(aws: Aws) {
         let topic = aws.topic("news", &[]).await?;
-        subscribing(&aws, &topic, "pigeon", "coop@example.com", &[]).await?.refused_saying(
+        aws.subscribing(&topic, "pigeon", "coop@example.com", &[]).await?.refused_saying(
             400,
             "InvalidParameter",
             "Invalid parameter: Amazon SNS does not support this protocol string: pigeon",
@@ -73,7 +69,7 @@ checks! {
         let topic = aws.topic("news", &[]).await?;
         let queue = aws.queue("readers", json!({})).await?;
         for endpoint in [queue.url.as_str(), "readers"] {
-            subscribing(&aws, &topic, "sqs", endpoint, &[]).await?
+            aws.subscribing(&topic, "sqs", endpoint, &[]).await?
                 .refused_saying(400, "InvalidParameter", "Invalid parameter: SQS endpoint ARN")?;
         }
         Ok(())
@@ -83,7 +79,7 @@ checks! {
         let topic = aws.topic("news", &[]).await?;
         let queue = aws.queue("readers", json!({})).await?;
         let other = format!("{}-other", queue.arn);
-        subscribing(&aws, &topic, "sqs", &other, &[]).await?.ok()?;
+        aws.subscribing(&topic, "sqs", &other, &[]).await?.ok()?;
         Ok(())
     }
 
@@ -91,7 +87,7 @@ checks! {
         let topic = aws.topic("news", &[]).await?;
         let other = Topic { arn: format!("{}-other", topic.arn), ..topic };
         let queue = aws.queue("readers", json!({})).await?;
-        subscribing(&aws, &other, "sqs", &queue.arn, &[]).await?
+        aws.subscribing(&other, "sqs", &queue.arn, &[]).await?
             .refused_saying(404, "NotFound", "Topic does not exist")
     }
 
@@ -99,7 +95,7 @@ checks! {
         for (arn, elements) in [("news", 1), ("arn:aws:sns:us-east-1:news", 5)] {
             let topic = Topic { arn: arn.to_owned(), name: arn.to_owned() };
             let words = format!("TopicArn Reason: An ARN must have at least 6 elements, not {elements}");
-            subscribing(&aws, &topic, "sqs", "arn:aws:sqs:us-east-1:000000000000:readers", &[]).await?
+            aws.subscribing(&topic, "sqs", "arn:aws:sqs:us-east-1:000000000000:readers", &[]).await?
                 .refused_saying(400, "InvalidParameter", &words)?;
         }
         Ok(())
@@ -109,7 +105,7 @@ checks! {
         let topic = aws.topic("news", &[]).await?;
         let queue = aws.queue("readers", json!({})).await?;
         let wrong = [("RawMessageDelivery", "wrongvalue")];
-        subscribing(&aws, &topic, "sqs", &queue.arn, &wrong).await?.refused_saying(
+        aws.subscribing(&topic, "sqs", &queue.arn, &wrong).await?.refused_saying(
             400,
             "InvalidParameter",
             "Attributes Reason: RawMessageDelivery: Invalid value [wrongvalue]. Must be true or false.",
@@ -119,14 +115,14 @@ checks! {
     SUBSCRIBE => async fn an_unknown_attribute_is_refused(aws: Aws) {
         let topic = aws.topic("news", &[]).await?;
         let queue = aws.queue("readers", json!({})).await?;
-        subscribing(&aws, &topic, "sqs", &queue.arn, &[("Flavour", "sweet")]).await?
+        aws.subscribing(&topic, "sqs", &queue.arn, &[("Flavour", "sweet")]).await?
             .refused(400, "InvalidParameter")
     }
 
     FIFO => async fn a_fifo_queue_cannot_subscribe_to_a_standard_topic(aws: Aws) {
         let topic = aws.topic("news", &[]).await?;
         let queue = aws.fifo("work", json!({})).await?;
-        subscribing(&aws, &topic, "sqs", &queue.arn, &[]).await?.refused_saying(
+        aws.subscribing(&topic, "sqs", &queue.arn, &[]).await?.refused_saying(
             400,
             "InvalidParameter",
             "FIFO SQS Queues can not be subscribed to standard SNS topics",
@@ -136,7 +132,7 @@ checks! {
     FIFO => async fn a_standard_queue_can_subscribe_to_a_fifo_topic(aws: Aws) {
         let topic = aws.fifo_topic("orders", &[]).await?;
         let queue = aws.queue("readers", json!({})).await?;
-        subscribing(&aws, &topic, "sqs", &queue.arn, &[]).await?.ok()?;
+        aws.subscribing(&topic, "sqs", &queue.arn, &[]).await?.ok()?;
         Ok(())
     }
 
@@ -247,11 +243,11 @@ checks! {
         let policy = [("FilterPolicy", r#"{"a":["b"]}"#)];
         for place in 0..200 {
             let arn = format!("{}-{place}", queue.arn);
-            subscribing(&aws, &topic, "sqs", &arn, &policy).await?.ok()?;
+            aws.subscribing(&topic, "sqs", &arn, &policy).await?.ok()?;
         }
-        subscribing(&aws, &topic, "sqs", &queue.arn, &policy).await?
+        aws.subscribing(&topic, "sqs", &queue.arn, &policy).await?
             .refused(403, "FilterPolicyLimitExceeded")?;
-        subscribing(&aws, &topic, "sqs", &queue.arn, &[]).await?.ok()?;
+        aws.subscribing(&topic, "sqs", &queue.arn, &[]).await?.ok()?;
         Ok(())
     }
 
@@ -354,7 +350,7 @@ checks! {
         let queue = aws.queue("readers", json!({})).await?;
         for place in 0..101 {
             let arn = format!("{}-{place}", queue.arn);
-            subscribing(&aws, &topic, "sqs", &arn, &[]).await?.ok()?;
+            aws.subscribing(&topic, "sqs", &arn, &[]).await?.ok()?;
         }
         let path = "Subscriptions/member/SubscriptionArn";
         let topic = ("TopicArn", topic.arn.as_str());

@@ -181,22 +181,7 @@ pub async fn set(aws: &Aws, subscription: &str, name: &str, value: &str) -> Resu
     aws.sns("SetSubscriptionAttributes", &fields).await
 }
 
-/// Subscribes, whatever comes of it.
-pub async fn subscribing(
-    aws: &Aws,
-    topic: &Topic,
-    protocol: &str,
-    endpoint: &str,
-    attributes: &[(&str, &str)],
-) -> Result<XmlReply> {
-    let mut fields = entries("Attributes", attributes);
-    for (name, value) in [
-        ("TopicArn", topic.arn.as_str()),
-        ("Protocol", protocol),
-        ("Endpoint", endpoint),
-        ("ReturnSubscriptionArn", "true"),
-    ] {
-        fields.push((name.to_owned(), value.to_owned()));
-    }
-    aws.sns("Subscribe", &borrowed(&fields)).await
+/// The redrive policy of a subscription whose dead letters go to this queue.
+pub fn redrive(queue: &Queue) -> String {
+    json!({"deadLetterTargetArn": queue.arn}).to_string()
 }

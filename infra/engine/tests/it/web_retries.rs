@@ -4,6 +4,7 @@ use crate::hook::{Hook, Reply};
 use crate::sns::{Both, arn, bodies, both};
 use crate::support::{engine, engine_in, queue};
 use aws_sdk_sqs::types::QueueAttributeName as Q;
+use callboard_engine::Engine;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -12,6 +13,18 @@ const DOWN: Reply = Reply::Status(503);
 async fn dead_letters(both: &Both, url: &str) -> Vec<String> {
     let dead = both.receive(url).await;
     bodies(&dead).into_iter().map(str::to_owned).collect()
+}
+
+/// So many endpoints, subscribed, that never answer.
+async fn silent_endpoints(engine: &Engine, both: &Both, topic: &str, count: usize) -> Vec<Hook> {
+    let mut silent = Vec::new();
+    for number in 0..count {
+        let host = format!("silent{number}.test");
+        let (hook, _) = both.hooked(engine, topic, &host, &[]).await;
+        hook.reply(&[const { Reply::Silence }; 100]);
+        silent.push(hook);
+    }
+    silent
 }
 
 fn redrive() -> (&'static str, String) {
@@ -137,13 +150,7 @@ async fn silent_endpoints_hold_up_nobody() {
     let engine = engine().await;
     let both = both(&engine);
     let topic = both.topic("news", &[]).await;
-    let mut silent = Vec::new();
-    for number in 0..40 {
-        let host = format!("silent{number}.test");
-        let (hook, _) = both.hooked(&engine, &topic, &host, &[]).await;
-        hook.reply(&[const { Reply::Silence }; 100]);
-        silent.push(hook);
-    }
+    let silent = silent_endpoints(&engine, &both, &topic, 40).await;
     // One message after which each is known to be silent.
     both.say(&topic, "0").await;
     tokio::time::sleep(Duration::from_secs(16)).await;
@@ -163,13 +170,7 @@ async fn each_of_many_silent_endpoints_is_tried_as_often_as_one() {
     let engine = engine().await;
     let both = both(&engine);
     let topic = both.topic("news", &[]).await;
-    let mut silent = Vec::new();
-    for number in 0..20 {
-        let host = format!("silent{number}.test");
-        let (hook, _) = both.hooked(&engine, &topic, &host, &[]).await;
-        hook.reply(&[const { Reply::Silence }; 100]);
-        silent.push(hook);
-    }
+    let silent = silent_endpoints(&engine, &both, &topic, 20).await;
     // Once more after all were given up: what a silent endpoint needs, no other one keeps.
     for message in 1..=2 {
         both.say(&topic, "m").await;
