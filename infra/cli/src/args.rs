@@ -1,19 +1,21 @@
 //! The command line: what may be said, its help, and its exit codes. Nothing is
 //! done here.
 
+mod alone;
+mod dev;
 mod look;
+mod prove;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::dlq::DlqArgs;
-use crate::services::{Elsewhere, Endpoint};
-use crate::state::{ACCOUNT, REGION};
 
+pub use alone::{EngineArgs, MailboxArgs};
+pub use dev::{DevArgs, ElsewhereArgs, Parameter, by_name};
 pub use look::{CompletionsArgs, ExplainArgs, LagArgs, PublishArgs, TargetArgs, TraceArgs};
+pub use prove::{BenchArgs, DemoArgs};
 
 /// Shown below every help text.
 pub(crate) const EXIT_CODES: &str = "\
@@ -29,33 +31,6 @@ Exit codes:
   7  anything else that kept the system from starting, or from answering
   8  a limit given to `lag` is exceeded
   130  stopped by Ctrl-C or SIGTERM in the midst of a replay; run it again to go on";
-
-/// Shown below the long help of `engine`.
-const ENGINE_USE: &str = "\
-Examples:
-  callboard engine                                 port 4566, state in ./.callboard
-  callboard engine --ephemeral --port 0            for one run of tests: any port, in memory
-  callboard engine --state .engine --region eu-west-1 --account 111122223333
-
-Standard output has two lines, once calls are answered; all else is on standard error:
-  Ready: DynamoDB, SQS and SNS at http://127.0.0.1:PORT
-  export AWS_ENDPOINT_URL=http://127.0.0.1:PORT AWS_REGION=… AWS_DEFAULT_REGION=… …
-
-Point a client at it:
-  AWS CLI v2, boto3 and all recent SDKs read AWS_ENDPOINT_URL from the environment
-  AWS CLI v1 does so too, but for `aws sqs`, which would call AWS: give it --endpoint-url
-  older SDKs: set the endpoint in the client's configuration (endpoint_url, endpoint, endpointOverride)
-  credentials are needed, since clients sign, and may be anything: no signature is checked
-  curl http://127.0.0.1:PORT/_callboard/health     which accounts and regions are open
-
-A signed request is for the region that its signature names, and for the account that its access
-key id names, if that is twelve digits; each such pair has tables, queues and topics of its own.
-
-To start afresh, stop the engine and remove the state directory.";
-
-fn engine_help() -> String {
-    format!("{ENGINE_USE}\n\n{EXIT_CODES}")
-}
 
 /// `callboard`, as typed.
 #[derive(Debug, Parser)]
@@ -102,7 +77,7 @@ pub enum Command {
     /// Listens on 127.0.0.1 only. Ctrl-C or SIGTERM stops it in good order, within a second; what
     /// was answered with 200 survives `kill -9`. Point any AWS SDK or the AWS CLI at it with
     /// AWS_ENDPOINT_URL; --help has examples.
-    #[command(after_help = EXIT_CODES, after_long_help = engine_help())]
+    #[command(after_help = EXIT_CODES, after_long_help = alone::engine_help())]
     Engine(EngineArgs),
 
     /// Runs the mailbox alone: an SMTP server that shows as JSON what it gets
@@ -164,224 +139,6 @@ pub struct StateArgs {
     pub ephemeral: bool,
 }
 
-/// Options of `dev`.
-#[derive(Debug, Clone, Args)]
-pub struct DevArgs {
-    /// Port of the HTTP API; 0 takes any free one
-    #[arg(long, value_name = "PORT", default_value_t = 8787)]
-    pub port: u16,
-
-    /// Port of the AWS engine [default: 4566, or any free one]
-    #[arg(long, value_name = "PORT")]
-    pub engine_port: Option<u16>,
-
-    /// Port of the mailbox's JSON [default: 8025, or any free one]
-    #[arg(long, value_name = "PORT")]
-    pub mailbox_port: Option<u16>,
-
-    /// Port of the mailbox's SMTP [default: 1025, or any free one]
-    #[arg(long, value_name = "PORT")]
-    pub smtp_port: Option<u16>,
-
-    /// Where state is kept.
-    #[command(flatten)]
-    pub state: StateArgs,
-
-    /// Where to write the addresses and names (default: `env` in the state directory);
-    /// the functions' environments are written to FILE.d
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-
-    /// A parameter of the template, for example OfferWindowSeconds=60; may be repeated
-    #[arg(long = "parameter", value_name = "KEY=VALUE")]
-    pub parameters: Vec<Parameter>,
-
-    /// Serve this SAM template in place of the built-in infra/template.yaml
-    #[arg(long, value_name = "FILE")]
-    pub template: Option<PathBuf>,
-
-    /// Where the services are, and whose names.
-    #[command(flatten)]
-    pub elsewhere: ElsewhereArgs,
-
-    /// Delete what an earlier `dev` made at the endpoints named, and end
-    ///
-    /// Only what bears the tag of its prefix. The engine's own state is its directory.
-    #[arg(long)]
-    pub teardown: bool,
-
-    /// No line per event
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
-/// Services that are not the engine of this process.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "On other endpoints")]
-pub struct ElsewhereArgs {
-    /// Use the services at this URL, or of `aws`, in place of the engine
-    ///
-    /// What the template asks for is made there, tagged; --teardown removes it.
-    #[arg(long, value_name = "URL|aws")]
-    pub endpoint: Option<Endpoint>,
-
-    /// DynamoDB and its streams at this URL
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_DYNAMODB")]
-    pub endpoint_dynamodb: Option<String>,
-
-    /// SNS at this URL
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SNS")]
-    pub endpoint_sns: Option<String>,
-
-    /// SQS at this URL
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_SQS")]
-    pub endpoint_sqs: Option<String>,
-
-    /// Begins the names of tables, topics and queues: two systems at one endpoint need two
-    #[arg(long, value_name = "PREFIX", default_value = "callboard-")]
-    pub prefix: String,
-}
-
-impl ElsewhereArgs {
-    /// Which services are not the engine's.
-    pub fn elsewhere(&self) -> Elsewhere {
-        Elsewhere {
-            all: self.endpoint.clone(),
-            dynamodb: self.endpoint_dynamodb.clone(),
-            sns: self.endpoint_sns.clone(),
-            sqs: self.endpoint_sqs.clone(),
-        }
-    }
-}
-
-/// Options of `demo`.
-#[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
-    /// Play on the running system whose `dev` wrote this file
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-}
-
-/// Options of `bench`.
-#[derive(Debug, Clone, Args)]
-pub struct BenchArgs {
-    /// Print JSON in place of tables
-    #[arg(long)]
-    pub json: bool,
-
-    /// Orders posted under load; each is four journal events
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = positive)]
-    pub events: usize,
-
-    /// Commits in the journal before each measurement, as a list
-    #[arg(
-        long,
-        value_name = "N,N",
-        value_delimiter = ',',
-        default_values_t = [1_000, 100_000]
-    )]
-    pub journal_sizes: Vec<usize>,
-}
-
-/// A rate needs something to count.
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("expected a number above zero".to_owned()),
-    }
-}
-
-/// Options of `engine`.
-#[derive(Debug, Clone, Args)]
-pub struct EngineArgs {
-    /// Port; 0 takes any free one, and the first line says which
-    #[arg(long, value_name = "PORT", default_value_t = 4566)]
-    pub port: u16,
-
-    /// Region of requests that are not signed, and in the line to export
-    #[arg(long, value_name = "REGION", default_value = REGION, value_parser = region)]
-    pub region: String,
-
-    /// Account of requests whose access key id is not itself an account's twelve digits
-    #[arg(long, value_name = "DIGITS", default_value = ACCOUNT, value_parser = account)]
-    pub account: String,
-
-    /// Where SNS invokes functions: the base URL of a Lambda Invoke API, for example
-    /// http://127.0.0.1:9000 of `cargo lambda watch`
-    #[arg(long, value_name = "URL", value_parser = web_url)]
-    pub lambda_endpoint: Option<String>,
-
-    /// Where state is kept.
-    #[command(flatten)]
-    pub state: StateArgs,
-}
-
-fn web_url(text: &str) -> Result<String, &'static str> {
-    let known = ["http://", "https://"]
-        .iter()
-        .any(|it| text.starts_with(it));
-    known
-        .then(|| text.to_owned())
-        .ok_or("expected a URL that begins with http:// or https://")
-}
-
-fn region(text: &str) -> Result<String, &'static str> {
-    let known = callboard_engine::is_region(text).then(|| text.to_owned());
-    known.ok_or("expected a region of AWS, for example us-east-1")
-}
-
-fn account(text: &str) -> Result<String, &'static str> {
-    let known = callboard_engine::is_account(text).then(|| text.to_owned());
-    known.ok_or("expected twelve digits")
-}
-
-/// Options of `mailbox`.
-#[derive(Debug, Clone, Args)]
-pub struct MailboxArgs {
-    /// Port of the mailbox's JSON [default: 8025, or any free one]
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-
-    /// Port of the mailbox's SMTP [default: 1025, or any free one]
-    #[arg(long, value_name = "PORT")]
-    pub smtp_port: Option<u16>,
-
-    /// Where state is kept.
-    #[command(flatten)]
-    pub state: StateArgs,
-}
-
-/// One `KEY=VALUE` of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// Name of the template's parameter.
-    pub key: String,
-    /// Its value; may be empty and may hold `=`.
-    pub value: String,
-}
-
-impl FromStr for Parameter {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok(Self {
-                key: key.to_owned(),
-                value: value.to_owned(),
-            }),
-            _ => Err("expected KEY=VALUE"),
-        }
-    }
-}
-
-/// The parameters by name; of a repeated one the last counts.
-pub fn by_name(parameters: &[Parameter]) -> BTreeMap<String, String> {
-    parameters
-        .iter()
-        .map(|parameter| (parameter.key.clone(), parameter.value.clone()))
-        .collect()
-}
-
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,
@@ -408,26 +165,5 @@ mod tests {
             let help = sub.render_long_help().to_string();
             assert!(help.contains("3  a port is in use"), "{}", sub.get_name());
         }
-    }
-
-    #[test]
-    fn parameters_are_split_at_the_first_equals_sign() {
-        let parameter: Parameter = "PublicUrl=http://x/?a=b".parse().unwrap();
-        assert_eq!(parameter.key, "PublicUrl");
-        assert_eq!(parameter.value, "http://x/?a=b");
-        assert!("=x".parse::<Parameter>().is_err());
-        assert!("x".parse::<Parameter>().is_err());
-        let cli = Cli::try_parse_from([
-            "callboard",
-            "dev",
-            "--parameter",
-            "A=1",
-            "--parameter",
-            "A=2",
-        ]);
-        let Command::Dev(dev) = cli.unwrap().command else {
-            panic!("dev was asked for");
-        };
-        assert_eq!(by_name(&dev.parameters)["A"], "2");
     }
 }
