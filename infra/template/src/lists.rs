@@ -211,6 +211,7 @@ pub const RESOURCE_TYPES: &[ResourceType] = &[
             "ComparisonOperator",
             "DatapointsToAlarm",
             "Dimensions",
+            "EvaluateLowSampleCountPercentile",
             "EvaluationPeriods",
             "ExtendedStatistic",
             "MetricName",
