@@ -200,7 +200,7 @@ async fn poison_ends_with_a_reason_and_its_neighbours_as_ever() {
         json!({ "eventType": "OrderPlaced" }).to_string(),
         json!({
             "specversion": "1.0", "id": "x", "source": "elsewhere", "time": "2026-01-01T00:00:00Z",
-            "type": "callboard.waitlist.offer-made.v99", "data": {},
+            "type": "callboard.waitlist.offer-sung.v1", "data": {},
         })
         .to_string(),
         "[".repeat(50_000),

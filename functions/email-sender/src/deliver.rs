@@ -67,6 +67,13 @@ async fn begin(
     invocation: &Invocation,
     job: Job,
 ) -> Result<Option<Box<Leased>>, Failure> {
+    let definition = &job.planned.definition;
+    if deps.catalogue.get(definition).is_none() {
+        // Nothing is on record yet, so that the code which has it finds the notification planned.
+        return Err(Failure::retryable(format!(
+            "no definition `{definition}` in this version"
+        )));
+    }
     let terms = Terms {
         owner: invocation.owner.clone(),
         deadline: invocation.deadline,
@@ -133,6 +140,10 @@ async fn attempt(
     if !granted.stands() {
         return Ok(Outcome::for_now("taken-over"));
     }
+    if let Err(error) = &facts.cause {
+        let why = error.to_string();
+        return Ok(Outcome::NotReadableHere { why });
+    }
     let message = match mail::prepare(deps, job, granted.state(), facts, now) {
         Ok(message) => message,
         Err(outcome) => return Ok(outcome),
@@ -168,8 +179,8 @@ async fn settle(
     let lease_until = granted.attempt().lease_until;
     match deps.lease.end(granted, &outcome).await {
         Ok(Ended::Recorded(_)) => match &outcome {
-            Outcome::FailedForNow { code } => {
-                Err(Failure::retryable(format!("the attempt failed: {code}")))
+            Outcome::FailedForNow { code: why } | Outcome::NotReadableHere { why } => {
+                Err(Failure::retryable(format!("the attempt failed: {why}")))
             }
             _ => {
                 log(deps.clock.now(), job, &outcome);

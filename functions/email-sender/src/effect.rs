@@ -30,6 +30,11 @@ pub enum Outcome {
         /// Provider and code.
         code: String,
     },
+    /// What it is about was written by other code than this, and can be read by that alone.
+    NotReadableHere {
+        /// The version that is not known.
+        why: String,
+    },
     /// It must not be sent.
     Dropped(DropReason),
 }
@@ -44,7 +49,7 @@ impl Outcome {
     }
 
     /// The same, when no further try follows: a failure that could have passed is then one that
-    /// stays.
+    /// stays. Not so what other code can do: its letter waits for that code.
     #[must_use]
     pub fn on_last_try(self) -> Self {
         match self {
@@ -59,6 +64,7 @@ impl Outcome {
         match self {
             Self::Delivered { .. } => "succeeded",
             Self::Failed { code } | Self::FailedForNow { code } => code,
+            Self::NotReadableHere { .. } => "not-readable-here",
             Self::Dropped(_) => "dropped",
         }
     }
@@ -126,8 +132,8 @@ impl Effect for Email {
                 }
                 .into()
             }
-            Outcome::FailedForNow { code } => {
-                let code = code.clone();
+            Outcome::FailedForNow { .. } | Outcome::NotReadableHere { .. } => {
+                let code = outcome.as_str().to_owned();
                 AttemptFailed {
                     attempt_id,
                     channel,

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use callboard_contracts::StreamId;
+use callboard_contracts::{DecodeError, StreamId, version};
 use callboard_runtime::bulk::{self, Key};
 use callboard_runtime::fault::AwsFault;
 use callboard_runtime::journal::{Committed, Item};
@@ -28,17 +28,15 @@ pub struct Facts {
     pub overtaken: bool,
     /// Who is told.
     pub contact: Option<Contact>,
-    /// What it is about.
-    pub cause: Option<Caused>,
+    /// What it is about; an error if other code than this can read it.
+    pub cause: Result<Option<Caused>, DecodeError>,
     /// The personal fields of a foreign event, in their nesting; an object.
     pub personal: Value,
 }
 
 /// The event that a notification is about.
 pub struct Caused {
-    /// Its type.
-    pub event_type: String,
-    /// Its data.
+    /// Its data, as they would be written today.
     pub data: Value,
     /// When it happened.
     pub at: callboard_contracts::Timestamp,
@@ -70,22 +68,22 @@ pub fn facts(deps: &Deps, job: &Job, granted: &Granted<Email>, found: &Found) ->
         cause: found
             .get(&keys.cause)
             .and_then(|item| Committed::from_item(item).ok())
-            .and_then(|commit| caused(commit, index)),
+            .map_or(Ok(None), |commit| caused(commit, index)),
         personal: contact::extras(extras),
     }
 }
 
-fn caused(commit: Committed, index: u32) -> Option<Caused> {
+fn caused(commit: Committed, index: u32) -> Result<Option<Caused>, DecodeError> {
     let at = commit.at;
-    let event = commit
-        .events
-        .into_iter()
-        .nth(usize::try_from(index).ok()?)?;
-    Some(Caused {
-        event_type: event.event_type,
-        data: event.data,
-        at,
-    })
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let Some(event) = commit.events.into_iter().nth(index) else {
+        return Ok(None);
+    };
+    match version::as_written_today(event.event_type, event.data) {
+        Ok((_, data)) => Ok(Some(Caused { data, at })),
+        Err(DecodeError::Data { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 struct Keys {

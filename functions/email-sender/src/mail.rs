@@ -35,19 +35,17 @@ pub fn prepare(
         .catalogue
         .get(&planned.definition)
         .ok_or_else(unrenderable)?;
+    let cause = facts.cause.as_ref().ok().and_then(Option::as_ref);
     let question = gate::Message {
         category: &definition.category,
         critical: definition.critical,
         cancelled: state.cancelled,
-        caused_at: facts
-            .cause
-            .as_ref()
-            .map_or(job.planned_at, |cause| cause.at),
+        caused_at: cause.map_or(job.planned_at, |cause| cause.at),
         expires_at: planned.expires_at,
     };
     let addressee = facts.contact.as_ref().map(addressee);
     gate::check(&question, addressee.as_ref(), now).map_err(Outcome::Dropped)?;
-    let (Some(contact), Some(cause)) = (&facts.contact, &facts.cause) else {
+    let (Some(contact), Some(cause)) = (&facts.contact, cause) else {
         return Err(unrenderable());
     };
     let rendered = render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;

@@ -8,6 +8,7 @@ pub mod plan;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::Clock;
 use callboard_runtime::batch::{Batch, Outlet, SqsRecord};
@@ -47,6 +48,7 @@ pub fn deps(vars: &Vars, sdk: &SdkConfig) -> Result<Deps, SettingsError> {
     Ok(Deps {
         journal: Journal::open(sdk, table),
         catalogue: Catalogue::builtin().expect("a test keeps the embedded definitions in order"),
+        registry: Registry::builtin().expect("a test keeps the embedded types in order"),
         clock: Clock::from_sdk(sdk),
     })
 }

@@ -5,7 +5,8 @@
 //! a redelivered event finds its own work done.
 
 use callboard_contracts::notification::{CauseRef, NotificationPlanned};
-use callboard_contracts::{Envelope, NotificationId, StreamId};
+use callboard_contracts::{Cause, Envelope, NotificationId, StreamId, version};
+use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::definition::{Catalogue, Definition};
 use callboard_domain::notifications::notification::{self as rules, KEPT_FOR, Notification};
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
@@ -21,6 +22,8 @@ pub struct Deps {
     pub journal: Journal,
     /// Which event leads to what.
     pub catalogue: Catalogue,
+    /// Which foreign types there are.
+    pub registry: Registry,
     /// The present.
     pub clock: Clock,
 }
@@ -30,13 +33,15 @@ pub struct Deps {
 ///
 /// # Errors
 /// Terminal, when the event names no recipient where a definition looks for one, or was seen
-/// with other data; retryable, when the journal cannot be written. One definition's failure does
-/// not keep the others from being planned.
+/// with other data; retryable, when the journal cannot be written, or other code than this knows
+/// what the event is. One definition's failure does not keep the others from being planned.
 pub async fn run(deps: &Deps, event: &Envelope) -> Result<usize, Failure> {
+    let cause = event.as_cause();
+    let event = read(deps, event)?;
     let mut planned = 0;
     let mut failure: Option<Failure> = None;
     for definition in deps.catalogue.for_event(&event.event_type) {
-        match plan(deps, definition, event).await {
+        match plan(deps, definition, &event, &cause).await {
             Ok(()) => planned += 1,
             // What may pass is told rather than what may not: the message must come back.
             Err(error) if failure.as_ref().is_none_or(|known| !known.is_retryable()) => {
@@ -51,8 +56,27 @@ pub async fn run(deps: &Deps, event: &Envelope) -> Result<usize, Failure> {
     failure.map_or(Ok(planned), Err)
 }
 
-async fn plan(deps: &Deps, definition: &Definition, event: &Envelope) -> Result<(), Failure> {
-    let commit = commit(definition, event, deps.clock.now())?;
+/// The event in the version that definitions are for. A foreign type was registered where it came
+/// in: if it is not here, that was done by other code.
+fn read(deps: &Deps, event: &Envelope) -> Result<Envelope, Failure> {
+    let event = event.as_written_today()?;
+    let event_type = event.event_type.as_str();
+    if event_type.starts_with(version::OWN) || deps.registry.find(event_type).is_some() {
+        Ok(event)
+    } else {
+        Err(Failure::retryable(format!(
+            "`{event_type}` is not registered in this version"
+        )))
+    }
+}
+
+async fn plan(
+    deps: &Deps,
+    definition: &Definition,
+    event: &Envelope,
+    cause: &Cause,
+) -> Result<(), Failure> {
+    let commit = commit(definition, event, cause, deps.clock.now())?;
     let stream = commit.stream().clone();
     match deps.journal.append(commit).await {
         Ok(_) => {
@@ -70,13 +94,14 @@ async fn plan(deps: &Deps, definition: &Definition, event: &Envelope) -> Result<
     }
 }
 
-/// The commit that plans one notification.
+/// The commit that plans one notification; `cause` is of the event as it came.
 ///
 /// # Errors
 /// Terminal, when `event` does not say for whom or where it stands.
 pub fn commit(
     definition: &Definition,
     event: &Envelope,
+    cause: &Cause,
     now: Timestamp,
 ) -> Result<Commit, Failure> {
     let facts = |error: callboard_domain::notifications::definition::FactError| {
@@ -98,7 +123,7 @@ pub fn commit(
         .map_err(|refusal| Failure::terminal(refusal.to_string()))?;
     Ok(
         Loaded::<Notification>::fresh(StreamId::notification(notification_id))
-            .next(&event.as_cause(), now)
+            .next(cause, now)
             .events(events)
             .expires(now.plus(KEPT_FOR))
             .build()?,

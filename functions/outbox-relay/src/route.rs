@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use callboard_contracts::id::derived_uuid;
+use callboard_contracts::version;
 use callboard_runtime::journal::Committed;
 use callboard_runtime::publish::Message;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 
-/// Prefix of all types that are made here; everything else is foreign.
-const OWN: &str = "callboard.";
+/// The type whose channel its sender's subscription asks for, in any version.
+const PLANNED: &str = "callboard.notification.notification-planned.v1";
 
 /// Longest message group id (SNS API reference, `Publish`).
 const GROUP_BYTES_MAX: usize = 128;
@@ -50,7 +51,7 @@ impl Topics {
     /// # Errors
     /// [`NoTopic`] for a domain of ours that publishes nothing.
     pub fn of(&self, event_type: &str) -> Result<&str, NoTopic> {
-        match event_type.strip_prefix(OWN) {
+        match event_type.strip_prefix(version::OWN) {
             None => Ok(&self.external),
             Some(rest) if rest.starts_with("waitlist.") => Ok(&self.waitlist),
             Some(rest) if rest.starts_with("notification.") => Ok(&self.notification),
@@ -106,14 +107,13 @@ fn attributes(envelope: &callboard_contracts::Envelope) -> BTreeMap<String, Stri
     };
     add("correlationid", envelope.correlationid.as_deref());
     add("traceparent", envelope.traceparent.as_deref());
-    // Only a planned notification has a channel; its sender's subscription asks for it.
     add(
         "channel",
         envelope
             .data
             .get("channel")
             .and_then(|channel| channel.as_str())
-            .filter(|_| envelope.event_type == "callboard.notification.notification-planned.v1"),
+            .filter(|_| version::same_family(&envelope.event_type, PLANNED)),
     );
     attributes
 }

@@ -15,6 +15,7 @@ pub mod notification;
 pub mod recipient;
 pub mod stream;
 pub mod time;
+pub mod version;
 pub mod view;
 pub mod waitlist;
 

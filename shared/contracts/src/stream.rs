@@ -123,9 +123,18 @@ pub enum Visibility {
 /// An event that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// No type of this name is known here: a newer version, or another stream's event.
+    /// No type of this name is known here in any version.
     #[error("unknown event type `{0}`")]
     UnknownType(String),
+    /// The type is known, this version of it is not: other code wrote it, deployed later than
+    /// this, or so much earlier that it is no longer read.
+    #[error("`{event_type}` is of a version that is not known here; `{known}` is")]
+    UnknownVersion {
+        /// Full type, with version.
+        event_type: String,
+        /// The version that is written here.
+        known: &'static str,
+    },
     /// The type is known, its data are not of its form.
     #[error("data of `{event_type}` cannot be read: {source}")]
     Data {
@@ -134,6 +143,14 @@ pub enum DecodeError {
         /// What serde found.
         source: serde_json::Error,
     },
+}
+
+impl DecodeError {
+    /// Whether other code than this can read the event: the one that wrote it.
+    #[must_use]
+    pub const fn is_of_other_version(&self) -> bool {
+        matches!(self, Self::UnknownVersion { .. })
+    }
 }
 
 /// A set of event types that may stand in one kind of stream.
@@ -147,10 +164,11 @@ pub trait DomainEvent: Sized + Clone + fmt::Debug + Send + Sync {
     /// The `data` member of the envelope.
     fn data(&self) -> Value;
 
-    /// Reads an event back, upcasting older versions.
+    /// Reads an event back. Other versions that are read besides the one that is written are
+    /// converted to it.
     ///
     /// # Errors
-    /// [`DecodeError`] when the type is unknown or the data do not fit it.
+    /// [`DecodeError`] when type or version is unknown or the data do not fit it.
     fn decode(event_type: &str, data: Value) -> Result<Self, DecodeError>;
 }
 
@@ -189,9 +207,18 @@ impl<E: DomainEvent> Fold for Unfolded<E> {
     }
 }
 
-/// Declares the events of one kind of stream: variants, full type names and visibility.
+/// Declares the events of one kind of stream: variants, full type names and visibility. A version
+/// that is read besides the one that is written is named with its struct, from which the variant's
+/// is made by `From`:
+///
+/// ```text
+/// OfferMade = "….offer-made.v2" Public reads { OfferMadeV1 = "….offer-made.v1" },
+/// ```
 macro_rules! domain_events {
-    ($(#[$doc:meta])* pub enum $name:ident { $($variant:ident = $type:literal $visibility:ident),+ $(,)? }) => {
+    ($(#[$doc:meta])* pub enum $name:ident {
+        $($variant:ident = $type:literal $visibility:ident
+            $(reads { $($other:ident = $other_type:literal),+ $(,)? })?),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
         pub enum $name {
@@ -199,13 +226,17 @@ macro_rules! domain_events {
         }
 
         impl $name {
-            /// Every type that may stand in such a stream.
+            /// Every type that may be written to such a stream, in the version that is written.
             pub const TYPES: &'static [&'static str] = &[$($type),+];
 
-            /// Every type that may stand in such a stream, with its JSON Schema's maker.
+            /// Every type that may stand in such a stream, in every version that is read, with
+            /// its JSON Schema's maker.
             #[must_use]
             pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
-                vec![$(($type, schemars::schema_for!($variant))),+]
+                vec![
+                    $(($type, schemars::schema_for!($variant)),
+                    $($(($other_type, schemars::schema_for!($other)),)+)?)+
+                ]
             }
         }
 
@@ -232,11 +263,16 @@ macro_rules! domain_events {
             }
 
             fn decode(event_type: &str, data: serde_json::Value) -> Result<Self, crate::stream::DecodeError> {
+                let misfit = |source| crate::stream::DecodeError::Data {
+                    event_type: event_type.to_owned(),
+                    source,
+                };
                 match event_type {
-                    $($type => serde_json::from_value(data).map(Self::$variant).map_err(|source| {
-                        crate::stream::DecodeError::Data { event_type: event_type.to_owned(), source }
-                    }),)+
-                    other => Err(crate::stream::DecodeError::UnknownType(other.to_owned())),
+                    $($type => serde_json::from_value(data).map(Self::$variant).map_err(misfit),
+                    $($($other_type => serde_json::from_value::<$other>(data)
+                        .map(|other| Self::$variant(other.into()))
+                        .map_err(misfit),)+)?)+
+                    other => Err(crate::version::unknown(other, Self::TYPES)),
                 }
             }
         }

@@ -173,7 +173,10 @@ impl From<AwsFault> for Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let reason = error.to_string();
+        let reason = match &error {
+            JournalError::Decode { source, .. } => format!("{error}: {}", without_data(source)),
+            _ => error.to_string(),
+        };
         if error.is_retryable() {
             Self::retryable(reason)
         } else {
@@ -201,16 +204,26 @@ impl From<CommitError> for Failure {
     }
 }
 
+/// Poison, but for a version that is not known: while a deployment is under way, the next try may
+/// meet the code that wrote it. If the deployment was taken back, the last try dead-letters it,
+/// to be replayed when the version is back.
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
-        // serde's message may quote a value; the type's name alone does not.
-        let reason = match &error {
-            DecodeError::UnknownType(event_type) => format!("unknown event type `{event_type}`"),
-            DecodeError::Data { event_type, .. } => {
-                format!("data of `{event_type}` cannot be read")
-            }
-        };
-        Self::poison(reason).because(error)
+        let reason = without_data(&error);
+        if error.is_of_other_version() {
+            Self::retryable(reason)
+        } else {
+            Self::poison(reason)
+        }
+        .because(error)
+    }
+}
+
+/// serde's message may quote a value; the type's name alone does not.
+fn without_data(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Data { event_type, .. } => format!("data of `{event_type}` cannot be read"),
+        DecodeError::UnknownType(_) | DecodeError::UnknownVersion { .. } => error.to_string(),
     }
 }
 
@@ -247,5 +260,27 @@ mod tests {
             source,
         });
         assert_eq!(failure.reason(), "data of `x.v1` cannot be read");
+    }
+
+    #[test]
+    fn what_another_version_of_the_code_wrote_comes_back_and_names_the_version() {
+        let unknown = || DecodeError::UnknownVersion {
+            event_type: "x.v2".to_owned(),
+            known: "x.v1",
+        };
+        let met = Failure::from(unknown());
+        assert!(met.is_retryable());
+        assert!(met.reason().contains("`x.v2`"), "{met}");
+        let in_journal = Failure::from(JournalError::Decode {
+            stream: callboard_contracts::StreamId::try_from("slot#s".to_owned()).expect("an id"),
+            number: 3,
+            source: unknown(),
+        });
+        assert!(in_journal.is_retryable());
+        assert!(
+            in_journal
+                .reason()
+                .starts_with("slot#s@3 cannot be read: `x.v2`")
+        );
     }
 }

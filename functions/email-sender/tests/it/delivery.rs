@@ -151,7 +151,7 @@ async fn poison_goes_to_the_dead_letters_with_a_reason_and_spoils_no_neighbour()
     world.register("usr-456", "anna@example.com", &[]).await;
     let planned = world.order(1, "usr-456").await;
     let mut foreign = planned.envelope.clone();
-    foreign.event_type = "callboard.notification.delivery-succeeded.v9".to_owned();
+    foreign.event_type = "callboard.notification.delivery-sung.v1".to_owned();
     let mut placeless = planned.envelope.clone();
     placeless.sequence = None;
     let mut event = batch(&[planned]);
@@ -172,7 +172,7 @@ async fn poison_goes_to_the_dead_letters_with_a_reason_and_spoils_no_neighbour()
     assert!(
         reasons
             .iter()
-            .any(|reason| reason.contains("delivery-succeeded.v9")),
+            .any(|reason| reason.contains("delivery-sung.v1")),
         "{reasons:?}"
     );
     assert!(

@@ -9,4 +9,5 @@ mod gate;
 mod lease;
 mod provider;
 mod samples;
+mod versions;
 mod world;

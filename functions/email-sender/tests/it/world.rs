@@ -147,6 +147,27 @@ impl World {
             .await
     }
 
+    /// An offer that code deployed after this one wrote, and the notification planned because of
+    /// it.
+    pub async fn offer_of_a_later_version(&self, recipient: &str) -> Planned {
+        let event = ForeignEvent {
+            event_type: "callboard.waitlist.offer-made.v9".to_owned(),
+            data: json!({ "recipient": recipient }),
+        };
+        let stream = StreamId::entry(&"entry-9".parse().unwrap());
+        let caused = self.record::<ForeignEvent>(stream, event, NOON).await;
+        self.plan(&caused, recipient, "waitlist-offer", None, NOON)
+            .await
+    }
+
+    /// A notification planned by code that has a definition more than this one.
+    pub async fn order_under(&self, definition: &str, recipient: &str) -> Planned {
+        self.order(9, recipient).await;
+        let stream = StreamId::event("orders", "ord-9");
+        let caused = self.journal.read(&stream, 1).await.unwrap().remove(0);
+        self.plan(&caused, recipient, definition, None, NOON).await
+    }
+
     async fn record<E: DomainEvent>(&self, stream: StreamId, event: E, at: Timestamp) -> Committed {
         let cause = Cause {
             causation_id: "req-1".to_owned(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use callboard_contracts::Timestamp;
 use callboard_contracts::waitlist::{OfferAccepted, OfferMade};
 use callboard_domain::notifications::definition::Catalogue;
+use callboard_runtime::batch::MAX_TRIES;
 use callboard_runtime::journal::WRITE_UNIT_BYTES;
 use callboard_testkit::Costs;
 use notification_planner::plan;
@@ -124,6 +125,35 @@ async fn an_event_that_no_definition_is_for_is_done_without_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_other_code_knows_comes_back_and_ends_as_a_letter_that_names_it() {
+    for (event_type, back) in [
+        ("callboard.waitlist.offer-made.v9", 4),
+        ("com.example.orders.order-placed.v9", 4),
+        ("callboard.waitlist.offer-sung.v1", 0),
+    ] {
+        let world = World::open().await;
+        let mut event = order(1, json!({}));
+        event.event_type = event_type.to_owned();
+        let mut deliveries = batch(&[event]);
+        let mut came_back = 0;
+        for receive_count in 1..=MAX_TRIES {
+            deliveries["Records"][0]["attributes"]["ApproximateReceiveCount"] =
+                json!(receive_count.to_string());
+            let failed = world.invoke(deliveries.clone()).await;
+            came_back += failed.len();
+            if failed.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(came_back, back, "{event_type}");
+        let reasons = world.dead().await;
+        assert_eq!(reasons.len(), 1, "{event_type}");
+        assert!(reasons[0].contains(event_type), "{reasons:?}");
+        assert_eq!(world.size().await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_older_than_fourteen_days_is_recorded_as_dropped_and_asks_nobody_to_deliver() {
     let world = World::open().await;
     let mut event = order(1, order_data(1, "usr-456"));
@@ -175,7 +205,7 @@ fn the_plan_of_a_foreign_event_with_long_ids_fits_into_one_write_unit() {
     event.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
     let catalogue = Catalogue::builtin().unwrap();
     for definition in catalogue.for_event(&event.event_type) {
-        let commit = plan::commit(definition, &event, NOON).unwrap();
+        let commit = plan::commit(definition, &event, &event.as_cause(), NOON).unwrap();
         assert!(
             commit.bytes() <= WRITE_UNIT_BYTES,
             "{} bytes",
@@ -225,7 +255,7 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         let mut definitions = catalogue.for_event(event_type).peekable();
         assert!(definitions.peek().is_some(), "{event_type}");
         for definition in definitions {
-            let commit = plan::commit(definition, &event, NOON).unwrap();
+            let commit = plan::commit(definition, &event, &event.as_cause(), NOON).unwrap();
             assert!(
                 commit.bytes() <= WRITE_UNIT_BYTES,
                 "{}: {} bytes",

@@ -70,7 +70,7 @@ async fn poison_ends_in_the_dlq_with_its_reason_and_nothing_happens() {
         reasons,
         [
             "not a CloudEvents envelope (line 1, column 69)",
-            "unknown event type `callboard.waitlist.slot-released.v9`",
+            "unknown event type `callboard.waitlist.slot-painted.v1`",
             "data of `callboard.waitlist.slot-released.v1` cannot be read",
             "a stream of kind `entry` is not owned by the cascade",
         ]

@@ -48,7 +48,7 @@ pub enum JournalError {
     /// DynamoDB said no.
     #[error(transparent)]
     Aws(#[from] AwsFault),
-    /// An event in it is unknown to this version of the code.
+    /// An event in it cannot be read by this version of the code.
     #[error("{stream}@{number} cannot be read")]
     Decode {
         /// The stream.
@@ -82,7 +82,8 @@ impl JournalError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Aws(fault) => fault.is_retryable(),
-            Self::Decode { .. } | Self::Damaged { .. } | Self::Gap { .. } => false,
+            Self::Decode { source, .. } => source.is_of_other_version(),
+            Self::Damaged { .. } | Self::Gap { .. } => false,
         }
     }
 }
