@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks infra/template.yaml against checkov's rules for CloudFormation and our own in infra/policy:
-# encryption, backups, roles, logs, who may call. Exceptions stand in infra/policy/checkov.yaml with
-# their reasons. Needs no account and makes no call to AWS.
+# Checks infra/template.yaml against checkov's rules for CloudFormation: encryption, backups, roles,
+# logs, who may call. (Rules of our own are cfn-lint's: check-template.sh.) Exceptions stand in
+# infra/policy/checkov.yaml with their reasons. Needs no account and makes no call to AWS.
 #
 #   infra/scripts/check-policy.sh [--self-test]
 #
@@ -26,7 +26,7 @@ install_checkov() {
     "$HOME_OF_CHECKOV/bin/checkov" --version 2>/dev/null | grep -q "^${CHECKOV#*==}" && return
     command -v python3 >/dev/null || skip 'python3 is not installed'
     echo "check-policy: installing checkov into $HOME_OF_CHECKOV (once)" >&2
-    python3 -m venv "$HOME_OF_CHECKOV" || skip 'python3 cannot make a virtual environment'
+    python3 -m venv --clear "$HOME_OF_CHECKOV" || skip 'python3 cannot make a virtual environment'
     "$HOME_OF_CHECKOV/bin/python" -m pip install --quiet --disable-pip-version-check "$CHECKOV" ||
         skip 'pip could not install checkov'
 }
@@ -34,10 +34,10 @@ install_checkov() {
 self_test() {
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    python3 infra/policy/broken.py infra/template.yaml >"$scratch/broken.yaml"
+    python3 infra/policy/broken.py checkov infra/template.yaml >"$scratch/broken.yaml"
     # It must end with an error; which ones it found, its report says.
     ! checkov --file "$scratch/broken.yaml" --output json >"$scratch/report.json"
-    python3 infra/policy/broken.py --compare "$scratch/report.json"
+    python3 infra/policy/broken.py checkov infra/template.yaml "$scratch/report.json"
 }
 
 checkov() { BC_SKIP_MAPPING=TRUE "$HOME_OF_CHECKOV/bin/checkov" --config-file infra/policy/checkov.yaml "$@"; }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use callboard_cli::system::{Options, TEMPLATE};
 use callboard_host::{Registry, Service};
+use callboard_runtime::batch::MAX_TRIES;
 use callboard_template::Parameters;
 use email_sender::provider::transport::Transport;
 use lambda_runtime::LambdaEvent;
@@ -258,4 +259,10 @@ fn a_mail_password_comes_by_reference_to_a_secret_alone() {
     assert!(!taken_by_the_template(
         "{{resolve:ssm-secure:callboard-smtp}}"
     ));
+}
+
+#[test]
+fn the_linter_of_the_template_knows_how_often_a_message_is_tried() {
+    let told = include_str!("../../infra/policy/cfn-lint.yaml");
+    assert!(told.contains(&format!("    tries: {MAX_TRIES}\n")));
 }
