@@ -5,6 +5,7 @@
 use callboard_domain::notifications::notification::Notification;
 use callboard_runtime::batch::Batch;
 use callboard_runtime::lease::{Ended, Granted, OnUnknown, Terms};
+use callboard_runtime::metrics::{self, Metric};
 use callboard_runtime::{Deadline, Failure, Timestamp};
 
 use crate::deps::Deps;
@@ -218,11 +219,13 @@ async fn await_successor(deps: &Deps, job: &Job) -> Result<(), Failure> {
 
 /// The one line per notification that ended.
 fn log(now: Timestamp, job: &Job, outcome: &Outcome) {
+    let age = now.since(job.planned_at);
+    metrics::observe(Metric::NotificationLag, age);
     tracing::info!(
         notification_id = %job.planned.notification_id,
         definition = %job.planned.definition,
         outcome = outcome.as_str(),
-        age_ms = u64::try_from(now.since(job.planned_at).as_millis()).unwrap_or(u64::MAX),
+        age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         "notification ended"
     );
 }

@@ -9,13 +9,13 @@ pub mod route;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use callboard_runtime::Failure;
 use callboard_runtime::dead_letter::{DeadLetters, Letter};
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Committed;
 use callboard_runtime::publish::Publisher;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::stream::{self, StreamRecord};
+use callboard_runtime::{Clock, Failure};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
@@ -33,6 +33,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
     let deps = Deps {
         publisher: Publisher::open(sdk),
         topics: Topics::from_vars(vars)?,
+        clock: Clock::from_sdk(sdk),
     };
     let parked = DeadLetters::open(
         sdk,

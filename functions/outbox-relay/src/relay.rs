@@ -5,9 +5,10 @@
 
 use std::collections::HashSet;
 
-use callboard_runtime::Failure;
 use callboard_runtime::journal::Committed;
+use callboard_runtime::metrics::{self, Metric};
 use callboard_runtime::publish::{PublishFailure, Publisher};
+use callboard_runtime::{Clock, Failure};
 
 use crate::route::{Outgoing, Topics, messages};
 
@@ -18,6 +19,8 @@ pub struct Deps {
     pub publisher: Publisher,
     /// Where to.
     pub topics: Topics,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// One message of the batch, and the commit it belongs to.
@@ -53,7 +56,18 @@ pub async fn run(deps: &Deps, commits: &[Committed]) -> Vec<Result<(), Failure>>
         publish_round(deps, round, &mut results, &mut stopped).await;
         waiting = leave_out(rest, &stopped, &mut results);
     }
+    measure(deps, commits, &results);
     results
+}
+
+/// Tells how long what is published now has waited since it was committed.
+fn measure(deps: &Deps, commits: &[Committed], results: &[Result<(), Failure>]) {
+    let now = deps.clock.now();
+    for (commit, result) in commits.iter().zip(results) {
+        if result.is_ok() {
+            metrics::observe(Metric::PublishLag, now.since(commit.at));
+        }
+    }
 }
 
 /// The first message of every group and topic, and the others.

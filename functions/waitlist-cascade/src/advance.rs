@@ -12,6 +12,7 @@ use callboard_domain::waitlist::{Entry, Refusal, cascade};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
+use callboard_runtime::metrics::{self, Metric};
 
 use crate::look_up::Views;
 
@@ -100,6 +101,7 @@ pub async fn run(
             now: deps.clock.now(),
         };
         if let Try::Settled(outcome) = turn.take(joined).await? {
+            turn.measure(&outcome);
             return Ok(outcome);
         }
     }
@@ -196,6 +198,21 @@ impl Turn<'_> {
             }
         }
         Ok(Try::Settled(None))
+    }
+
+    /// Tells how late a step was that this turn has committed.
+    fn measure(&self, outcome: &Outcome) {
+        let committed = match outcome {
+            Outcome::Nothing | Outcome::Waits { .. } | Outcome::StillNobody { .. } => false,
+            Outcome::Offered { .. }
+            | Outcome::NobodyFound { .. }
+            | Outcome::OpenedToPublic
+            | Outcome::Closed => true,
+        };
+        let due = slot::due(&self.slot.state, self.timing()).filter(|due| *due <= self.now);
+        if let (true, Some(due)) = (committed, due) {
+            metrics::observe(Metric::DeadlineOverdue, self.now.since(due));
+        }
     }
 
     /// Says why a candidate of the view was not asked (I4).

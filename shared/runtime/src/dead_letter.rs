@@ -10,6 +10,7 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
 
 use crate::fault::AwsFault;
+use crate::metrics::{self, Metric};
 
 /// Attributes one message may have (SQS Developer Guide, "Message metadata").
 pub const ATTRIBUTES_MAX: usize = 10;
@@ -139,6 +140,7 @@ impl DeadLetters {
     /// [`AwsFault`] when the queue has not confirmed it: the message must then stay where it is.
     pub async fn send(&self, letter: Letter) -> Result<(), AwsFault> {
         let attributes = self.attributes(&letter);
+        let error_class = letter.error_class.clone();
         let mut call = self
             .sqs
             .send_message()
@@ -168,6 +170,7 @@ impl DeadLetters {
         call.send()
             .await
             .map_err(|error| AwsFault::of("SendMessage", error))?;
+        metrics::count(Metric::DeadLetters, &error_class);
         Ok(())
     }
 

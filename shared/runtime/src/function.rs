@@ -35,7 +35,9 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tower::util::BoxCloneSyncService;
 
+use crate::clock::Clock;
 use crate::fault::AwsFault;
+use crate::metrics::{self, Owner};
 use crate::settings::{SettingsError, Vars};
 use crate::telemetry;
 
@@ -84,7 +86,7 @@ fn report_panics_by_place() {
 }
 
 /// The whole of a function's `main`: telemetry, settings from the environment, SDK
-/// configuration, `build`, and then Lambda's loop.
+/// configuration, `build`, metrics where the function belongs to a stack, and then Lambda's loop.
 ///
 /// # Errors
 /// A [`SettingsError`] ends the process with its sentence; so does an error of the loop.
@@ -98,7 +100,16 @@ where
     telemetry::init(&vars);
     report_panics_by_place();
     let sdk = sdk_config().await;
-    match build(&vars, &sdk).await {
+    let built = async {
+        let service = build(&vars, &sdk).await?;
+        Ok::<_, SettingsError>(match Owner::from_vars(&vars)? {
+            Some(owner) => {
+                metrics::metered(service, owner, Clock::from_sdk(&sdk), metrics::stdout())
+            }
+            None => service,
+        })
+    };
+    match built.await {
         Ok(service) => lambda_runtime::run(service).await,
         Err(error) => {
             tracing::error!(error = %error, "the function cannot start");

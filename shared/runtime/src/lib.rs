@@ -15,6 +15,7 @@
 //! | [`backoff`] | full jitter |
 //! | [`failure`] | the one shape of a handler's error: retry, hold, or dead-letter |
 //! | [`settings`], [`function`], [`clock`], [`telemetry`] | start, time and logs of a function |
+//! | [`metrics`] | what goes wrong or takes long, as lines that CloudWatch reads |
 //! | [`token`] | signed, expiring link tokens with rotating keys |
 //!
 //! Nothing here knows a waitlist or a notification.
@@ -31,6 +32,7 @@ pub mod function;
 pub mod http;
 pub mod journal;
 pub mod lease;
+pub mod metrics;
 pub mod publish;
 pub mod queue;
 pub mod settings;

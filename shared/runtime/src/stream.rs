@@ -23,6 +23,7 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::metrics::{self, Metric};
 
 /// An event that is no stream batch: nothing in it could be reported.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,9 @@ pub fn checkpoint<'a, E: 'a>(
     results: impl IntoIterator<Item = (&'a StreamRecord, &'a Result<(), E>)>,
 ) -> Value {
     let first = results.into_iter().find(|(_, result)| result.is_err());
+    if first.is_some() {
+        metrics::count(Metric::BatchItemFailures, "checkpoint");
+    }
     let failures: Vec<Value> = first
         .iter()
         .map(|(record, _)| json!({ "itemIdentifier": record.sequence_number }))
@@ -109,6 +113,7 @@ where
             .unwrap_or_else(|_| Err(Failure::panicked()));
         if let Err(failure) = outcome {
             tracing::warn!(%sequence_number, class = failure.label(), reason = failure.reason(), "a stream record failed");
+            metrics::count(Metric::BatchItemFailures, "checkpoint");
             return Ok(json!({ "batchItemFailures": [{ "itemIdentifier": sequence_number }] }));
         }
     }

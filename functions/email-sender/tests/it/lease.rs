@@ -6,9 +6,10 @@ use std::time::Duration;
 use callboard_contracts::notification::NotificationCancelled;
 use callboard_domain::notifications::NotificationStatus;
 use callboard_domain::notifications::definition::Catalogue;
-use callboard_runtime::Deadline;
 use callboard_runtime::batch::{Batch, Outlet};
-use callboard_testkit::failed;
+use callboard_runtime::metrics::Metric;
+use callboard_runtime::{Clock, Deadline};
+use callboard_testkit::{Measured, failed};
 use email_sender::deliver::{self, Invocation};
 use email_sender::job::Job;
 use email_sender::provider::SendError;
@@ -130,13 +131,18 @@ async fn a_lost_answer_keeps_the_lease_and_its_end_makes_it_unknown_and_sends_ag
         .await;
     let planned = world.order(1, "usr-456").await;
     world.enqueue_planned(&planned).await;
-    let function = world.function().await;
+    let (function, measured) = Measured::of(world.function().await, Clock::from_sdk(&world.sdk));
     world.pump(&function).await;
     assert_eq!(
         world.story(&planned).await,
         ["delivery-attempted"],
         "no outcome is made up"
     );
+    assert_eq!(
+        measured.kinds(Metric::BatchItemFailures),
+        [json!({ "held": 1 })]
+    );
+    assert!(measured.values(Metric::LeaseOutcomeUnknown).is_empty());
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(
         world.pump(&function).await,
@@ -155,6 +161,11 @@ async fn a_lost_answer_keeps_the_lease_and_its_end_makes_it_unknown_and_sends_ag
             "delivery-succeeded"
         ]
     );
+    assert_eq!(
+        measured.kinds(Metric::LeaseOutcomeUnknown),
+        [json!({ "repeat": 1 })]
+    );
+    assert_eq!(measured.values(Metric::NotificationLag).len(), 1);
     let mails = world.mails().await;
     assert_eq!(mails.len(), 2, "the first one had been taken after all");
     assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));

@@ -3,7 +3,9 @@
 use callboard_contracts::foreign::ForeignEvent;
 use callboard_contracts::recipient::RecipientRegistered;
 use callboard_contracts::{RecipientEvent, StreamId};
+use callboard_runtime::metrics::Metric;
 use serde_json::json;
+use std::time::Duration;
 
 use crate::world::{World, commit, event, image, order, record, release, sequence_number};
 
@@ -18,7 +20,9 @@ fn large() -> callboard_runtime::journal::Committed {
 
 #[tokio::test(start_paused = true)]
 async fn of_ten_records_with_one_poisonous_nine_are_published_and_one_is_parked() {
-    let world = World::open().await;
+    let mut world = World::open().await;
+    let measured = world.measure();
+    tokio::time::advance(Duration::from_millis(1_250)).await;
     let records = (0..10).map(|n| {
         let mut image = image(&order(n));
         if n == 4 {
@@ -35,6 +39,14 @@ async fn of_ten_records_with_one_poisonous_nine_are_published_and_one_is_parked(
     assert_eq!(body["commit"], "event#orders#ord-4@1");
     assert_eq!(body["sequenceNumber"], sequence_number(4));
     assert!(reason.contains("ev"), "{reason}");
+    // Nine have waited since they were committed; the one that is parked has not been published.
+    assert_eq!(measured.values(Metric::PublishLag), [json!(vec![1_250; 9])]);
+    assert_eq!(measured.values(Metric::DeadLetters), [json!(1)]);
+    assert_eq!(
+        measured.kinds(Metric::DeadLetters),
+        [json!({ "poison": 1 })]
+    );
+    assert!(measured.values(Metric::BatchItemFailures).is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use callboard_contracts::{Cause, DomainEvent, Envelope, StreamId, Timestamp};
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Committed, Loaded};
 use callboard_runtime::settings::Vars;
-use callboard_testkit::{Faults, World as Kit, failed};
+use callboard_testkit::{Faults, Measured, World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -87,6 +87,13 @@ impl World {
         let failures = failed(&answer);
         assert!(failures.len() <= 1, "one checkpoint at most: {answer}");
         failures.into_iter().next()
+    }
+
+    /// From here on, what the function tells CloudWatch.
+    pub fn measure(&mut self) -> Measured {
+        let (function, measured) = Measured::of(self.function.clone(), self.kit.clock());
+        self.function = function;
+        measured
     }
 
     /// Everything that has come out of a topic since the last time.

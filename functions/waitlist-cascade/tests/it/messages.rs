@@ -1,6 +1,7 @@
 //! What comes by the queue: the samples, doubled, out of order, poisoned.
 
 use callboard_contracts::waitlist::Urgency;
+use callboard_runtime::metrics::Metric;
 use callboard_runtime::settings::SettingsError;
 use callboard_testkit::twice_and_backwards;
 use serde_json::{Value, json};
@@ -151,6 +152,22 @@ async fn a_reminder_that_is_early_by_a_clocks_error_waits_and_an_old_one_is_done
     assert_eq!(
         world.holder("slot-0900").await.as_deref(),
         Some("entry-ben")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ends_a_hold_tells_how_late_it_was_and_who_finds_it_ended_tells_nothing() {
+    let mut world = World::with_three_waiting().await;
+    let measured = world.measure();
+    world.invoke(&sample("good")).await;
+    let due = json!({ "Records": [sample("mixed")["Records"][4].clone()] });
+    world.go_to("2026-03-02T10:31:15.250Z").await;
+    assert!(world.invoke(&due).await.is_empty());
+    assert!(world.invoke(&due).await.is_empty());
+    // Offered at once; the hold ended at half past, and its grace of five seconds after that.
+    assert_eq!(
+        measured.values(Metric::DeadlineOverdue),
+        [json!([0]), json!([70_250])]
     );
 }
 

@@ -12,7 +12,7 @@ use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Journal, Loaded};
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{self, Table};
-use callboard_testkit::{DeadLetter, Faults, World as Kit, failed};
+use callboard_testkit::{DeadLetter, Faults, Measured, World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -250,6 +250,13 @@ impl World {
             events.map(|event| short(&event.event_type)).collect()
         });
         commits.collect()
+    }
+
+    /// From here on, what the function tells CloudWatch.
+    pub fn measure(&mut self) -> Measured {
+        let (service, measured) = Measured::of(self.service.clone(), self.clock.clone());
+        self.service = service;
+        measured
     }
 
     /// One invocation; gives the ids that come back.

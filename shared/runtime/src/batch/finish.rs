@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::dead_letter::{DeadLetters, Letter};
 use crate::failure::{Class, Failure};
 use crate::fault::AwsFault;
+use crate::metrics::{self, Metric};
 use crate::settings::{self, SettingsError, Vars};
 
 /// After this many tries a message goes to the dead-letter queue with its reason. The queue's
@@ -77,6 +78,8 @@ impl Outlet {
 /// A record that comes back, and after how long (in seconds).
 struct Return {
     message: Arc<SqsRecord>,
+    /// In one word, for the metric.
+    why: &'static str,
     visibility_secs: i32,
 }
 
@@ -92,6 +95,7 @@ impl<T> Batch<T> {
                 // At once: it has done nothing wrong, and waits for its group's head anyway.
                 Aside::Untried => returns.push(Return {
                     message,
+                    why: "untried",
                     visibility_secs: 0,
                 }),
                 Aside::Failed(failure) => {
@@ -99,6 +103,7 @@ impl<T> Batch<T> {
                     match visibility(outlet, &message, &failure) {
                         Some(visibility_secs) => returns.push(Return {
                             message,
+                            why: failure.label(),
                             visibility_secs,
                         }),
                         None => letters.push((message, failure)),
@@ -107,6 +112,9 @@ impl<T> Batch<T> {
             }
         }
         returns.extend(dead_letter(outlet, letters).await);
+        for back in &returns {
+            metrics::count(Metric::BatchItemFailures, back.why);
+        }
         set_visibility(outlet, &returns).await;
         answer(returns.iter().map(|back| back.message.message_id.as_str()))
     }
@@ -150,7 +158,7 @@ async fn dead_letter(outlet: &Outlet, letters: Vec<(Arc<SqsRecord>, Failure)>) -
         let error = sent.err()?;
         tracing::error!(%error, message_id = %message.message_id, "a dead letter could not be sent");
         let visibility_secs = visibility_secs(message.receive_count.min(MAX_TRIES), None);
-        Some(Return { message, visibility_secs })
+        Some(Return { message, why: "not-dead-lettered", visibility_secs })
     });
     failed.collect()
 }

@@ -51,6 +51,7 @@ pub use attempt::{Attempt, Begun, Effect, Ended, Granted, LeaseError, OnUnknown,
 
 use crate::clock::Clock;
 use crate::journal::{AppendError, Appended, Commit, Journal, JournalError, Loaded, new_id};
+use crate::metrics::{self, Metric};
 use attempt::stands;
 
 /// What a lease lasts beyond the invocation's deadline, and what must be left of the invocation
@@ -114,6 +115,11 @@ impl<E: Effect> Lease<E> {
             if self.append(commit).await?.is_none() {
                 loaded = self.journal.load(&loaded.stream).await?;
                 continue;
+            }
+            match &attempt {
+                Some((_, None)) => {}
+                Some((_, Some(_))) => metrics::count(Metric::LeaseOutcomeUnknown, "repeat"),
+                None => metrics::count(Metric::LeaseOutcomeUnknown, "park"),
             }
             let loaded = loaded.after(&record)?;
             let Some((attempt, took_over)) = attempt else {

@@ -1,12 +1,17 @@
 //! Batches against real queues: dead letters, visibility, and what is told to Lambda.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_runtime::Failure;
 use callboard_runtime::batch::{Batch, MAX_TRIES, SqsRecord};
-use callboard_testkit::{Fault, Message, QueuePair, World, sqs_event};
+use callboard_runtime::function;
+use callboard_runtime::metrics::Metric;
+use callboard_testkit::{Fault, Measured, Message, QueuePair, World, sqs_event};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 fn decode(record: &SqsRecord) -> Result<Value, Failure> {
     serde_json::from_str(&record.body).map_err(|_| Failure::poison("not JSON"))
@@ -223,6 +228,41 @@ async fn a_failed_head_stops_its_group_and_untried_followers_are_never_dead_lett
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0]["body"], r#"{"do":"retry"}"#);
     assert_eq!(dead[0]["attributes"]["MessageGroupId"], "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_tells_what_came_back_and_what_was_set_aside_once_and_by_why() {
+    let world = Arc::new(World::on_virtual_time().await);
+    let queues = world.queue("clerk.fifo").await;
+    let (inner, clock) = (Arc::clone(&world), world.clock());
+    let function = function::service(move |event: LambdaEvent<Value>| {
+        let (world, queues) = (Arc::clone(&inner), queues.clone());
+        async move { Ok(json!(handle(&world, &queues, event.payload).await)) }
+    });
+    let (function, measured) = Measured::of(function, clock);
+    let message = |id: &str, what: &str, group: &str| {
+        Message::new(json!({ "do": what }).to_string())
+            .id(id)
+            .group(group)
+    };
+    let event = sqs_event(&[
+        message("a1", "retry", "a"),
+        message("a2", "work", "a"),
+        message("b1", "refuse", "b"),
+        message("c1", "panic", "c"),
+    ]);
+    let event = LambdaEvent::new(event, Context::default());
+    let back = function.oneshot(event).await.expect("an answer");
+    assert_eq!(back, json!(["a1", "a2", "c1"]));
+    assert_eq!(measured.values(Metric::BatchItemFailures), [json!(3)]);
+    assert_eq!(
+        measured.kinds(Metric::BatchItemFailures),
+        [json!({ "retryable": 1, "untried": 1, "panic": 1 })]
+    );
+    assert_eq!(
+        measured.kinds(Metric::DeadLetters),
+        [json!({ "terminal": 1 })]
+    );
 }
 
 #[tokio::test(start_paused = true)]
