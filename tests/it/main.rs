@@ -8,6 +8,7 @@
 //! | [`answers`] | links and answers: scanners, forgeries, too late, at once (I1, I2, I3) |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
+//! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
 //! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
@@ -27,5 +28,6 @@ mod privacy;
 mod redelivery;
 mod sending;
 mod story;
+mod sweep;
 mod template;
 mod virtual_time;

@@ -164,7 +164,7 @@ async fn every_variable_that_a_function_requires_is_in_the_template_and_missed_b
                 required.push(name.as_str());
             }
         }
-        let reads_a_table = function != "outbox-relay" && function != "deadline-clock";
+        let reads_a_table = function != "outbox-relay";
         assert_eq!(
             required.contains(&"JOURNAL_TABLE"),
             reads_a_table,

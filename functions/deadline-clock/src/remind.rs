@@ -41,19 +41,28 @@ pub enum Outcome {
 /// [`Failure`] when the queue does not take the message.
 pub async fn run(deps: &Deps, timer: &Timer) -> Result<Outcome, Failure> {
     let now = deps.clock.now();
-    let mut message = message(timer, now)?;
     if now < timer.due.due_at {
+        let mut message = message(timer, now)?;
         let seconds = delay_seconds(timer.due.due_at, now);
         let attributes = &mut message.attributes;
         attributes.insert(GROUP_ATTRIBUTE.to_owned(), timer.group.clone());
         deps.own_queue.send_later(message, seconds).await?;
         Ok(Outcome::Waits(seconds))
     } else {
-        message.group = Some(timer.group.clone());
-        message.dedup = Some(timer.id());
-        deps.owner_queue.send(message).await?;
+        deps.owner_queue.send(to_owner(timer, now)?).await?;
         Ok(Outcome::HandedOver)
     }
+}
+
+/// The due command for its owner's queue: in the owner's group, and one of several equal ones.
+///
+/// # Errors
+/// A terminal [`Failure`] if it cannot be written as JSON.
+pub fn to_owner(timer: &Timer, now: Timestamp) -> Result<Message, Failure> {
+    let mut message = message(timer, now)?;
+    message.group = Some(timer.group.clone());
+    message.dedup = Some(timer.id());
+    Ok(message)
 }
 
 /// Whole seconds until `due_at`, rounded up so that a turn never ends just before it. A longer

@@ -7,6 +7,7 @@ use callboard_contracts::envelope::{Envelope, SOURCE, SPEC_VERSION};
 use callboard_contracts::id::derived_uuid;
 use callboard_contracts::{DecodeError, DomainEvent, SlotEvent, StreamId, Timestamp};
 use callboard_runtime::failure::Failure;
+use callboard_runtime::journal::Committed;
 
 /// Message attribute that carries the owner's message group on the way through our own queue:
 /// a `due` command does not name it, and SQS gives a standard queue no group id.
@@ -45,11 +46,7 @@ impl Timer {
         } else {
             event(&envelope, grace)?
         };
-        if group.is_empty() || group.len() > GROUP_BYTES_MAX {
-            return Err(Failure::poison(format!(
-                "a due command needs the attribute `{GROUP_ATTRIBUTE}` of at most {GROUP_BYTES_MAX} bytes"
-            )));
-        }
+        check_group(&group)?;
         let cause = envelope.as_cause();
         let set_by = envelope
             .causationid
@@ -60,6 +57,26 @@ impl Timer {
             correlation_id: cause.correlation_id,
             causation_id: set_by.unwrap_or(cause.causation_id),
             traceparent: cause.traceparent,
+        })
+    }
+
+    /// The timer of the work that a commit leaves open, due at `due_at`: as if the message about
+    /// the commit's last event had set it.
+    ///
+    /// # Errors
+    /// A terminal [`Failure`] if the commit's group is none that a queue takes.
+    pub fn of_commit(commit: &Committed, due_at: Timestamp) -> Result<Self, Failure> {
+        let group = commit.message_group().to_owned();
+        check_group(&group)?;
+        Ok(Self {
+            due: Due {
+                stream: commit.stream.clone(),
+                due_at,
+            },
+            group,
+            causation_id: commit.event_id(commit.events.len().saturating_sub(1)),
+            correlation_id: commit.cause.correlation_id.clone(),
+            traceparent: commit.cause.traceparent.clone(),
         })
     }
 
@@ -100,6 +117,15 @@ impl Timer {
     pub fn correlation_id(&self) -> &str {
         &self.correlation_id
     }
+}
+
+fn check_group(group: &str) -> Result<(), Failure> {
+    if group.is_empty() || group.len() > GROUP_BYTES_MAX {
+        return Err(Failure::poison(format!(
+            "a due command needs the attribute `{GROUP_ATTRIBUTE}` of at most {GROUP_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
 }
 
 fn command(envelope: &Envelope) -> Result<Due, DecodeError> {

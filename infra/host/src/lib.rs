@@ -10,6 +10,7 @@
 //! | CloudFormation | [`provision()`]: create or find, resolve references |
 //! | SQS event source mapping | `queue`: long poll, batches, partial failures, FIFO groups |
 //! | stream event source mapping | `stream`: order, bisect, retries, on-failure records |
+//! | EventBridge rule with a rate | `schedule` |
 //! | API Gateway v2 | `http`: routes, payload format 2.0 |
 //! | Lambda | `invocation`: context, deadline, time-out, panics |
 //!
@@ -31,6 +32,7 @@ mod provision;
 mod queue;
 mod registry;
 mod resources;
+mod schedule;
 mod starting;
 mod stop;
 mod stream;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use callboard_template::{
-    Function as Definition, SqsSource, Stack, StartingPosition, StreamSource,
+    Function as Definition, ScheduleSource, SqsSource, Stack, StartingPosition, StreamSource,
 };
 
 use crate::error::{HostError, Place};
@@ -12,6 +12,7 @@ use crate::filter::Filters;
 use crate::provision::text;
 use crate::queue::QueueMapping;
 use crate::resources::Resources;
+use crate::schedule::Schedule;
 use crate::stream::{Destination, Start, StreamMapping};
 
 /// Records per batch at most, for both kinds of source.
@@ -119,6 +120,22 @@ impl Source<'_> {
             report_item_failures: source.report_item_failures,
             parallelization: source.parallelization as usize,
         })
+    }
+
+    /// The schedule, which needs nothing resolved.
+    pub(crate) fn schedule(&self, source: &ScheduleSource) -> Schedule {
+        let account = self.resources.account().unwrap_or_default();
+        let (region, function) = (self.region, &self.function.logical_id);
+        Schedule {
+            name: source.name.as_str().into(),
+            rule_arn: format!(
+                "arn:aws:events:{region}:{account}:rule/{function}{}",
+                source.name
+            ),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            every: source.every,
+        }
     }
 
     fn destination(

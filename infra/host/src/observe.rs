@@ -25,6 +25,8 @@ pub enum Trigger {
     Stream(Arc<str>),
     /// An HTTP request, by its route key (`POST /v1/events`), never by its path.
     Http(Arc<str>),
+    /// A schedule, by its name in the template.
+    Schedule(Arc<str>),
 }
 
 /// How an invocation ended, as the event source judges it.
@@ -53,7 +55,7 @@ pub struct Invocation {
     pub request_id: String,
     /// What called it.
     pub trigger: Trigger,
-    /// Records in the event; 1 for HTTP.
+    /// Records in the event; 1 for HTTP, 0 for a schedule.
     pub records: usize,
     /// Records that the event source counts as failed.
     pub failed: usize,

@@ -21,7 +21,7 @@ use crate::provision::{REGION_DEFAULT, text};
 use crate::resources::{Resource, Resources};
 use crate::stop::Stop;
 use crate::stream::{Checkpoints, StreamContext};
-use crate::{Vars, queue, stream};
+use crate::{Vars, queue, schedule, stream};
 
 /// The parts at hand while a host starts.
 pub(crate) struct Starting<'a> {
@@ -105,7 +105,7 @@ impl Starting<'_> {
         stop: &Stop,
     ) -> Result<JoinSet<()>, HostError> {
         let region = region(&self.config.sdk);
-        let (mut queues, mut streams) = (Vec::new(), Vec::new());
+        let (mut queues, mut streams, mut schedules) = (Vec::new(), Vec::new(), Vec::new());
         for definition in &self.config.stack.functions {
             let Some(function) = functions.get(&definition.logical_id) else {
                 continue;
@@ -125,7 +125,10 @@ impl Starting<'_> {
                     EventSource::Stream(stream) if stream.enabled => {
                         streams.push((source.stream(stream)?, function.clone()));
                     }
-                    EventSource::Sqs(_) | EventSource::Stream(_) => {}
+                    EventSource::Schedule(schedule) if schedule.enabled => {
+                        schedules.push((source.schedule(schedule), function.clone()));
+                    }
+                    EventSource::Sqs(_) | EventSource::Stream(_) | EventSource::Schedule(_) => {}
                 }
             }
         }
@@ -144,6 +147,9 @@ impl Starting<'_> {
                 checkpoints: checkpoints.clone(),
             };
             pollers.spawn(stream::run(Arc::new(context), stop.clone()));
+        }
+        for (schedule, function) in schedules {
+            pollers.spawn(schedule::run(schedule, function, stop.clone()));
         }
         let (checkpoints, stop) = (checkpoints.clone(), stop.clone());
         pollers.spawn(async move { checkpoints.keep_written(stop).await });

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::document::Resource;
 use crate::problem::Collector;
 use crate::resolve::Resolver;
+use crate::schedule;
 use crate::source::{EventSource, SqsSource, StartingPosition, StreamSource};
 use crate::stack::Function;
 use crate::value::{self, Fields, Kind, Value};
@@ -118,7 +119,7 @@ fn events(value: Value, resolver: &Resolver<'_>) -> Vec<EventSource> {
         let Some(mut event) = Fields::of(value, problems) else {
             continue;
         };
-        let kind = event.required_word("Type", &["SQS", "DynamoDB"]);
+        let kind = event.required_word("Type", &["SQS", "DynamoDB", "Schedule"]);
         let properties = event.map("Properties");
         event.finish();
         let (Some(kind), Some(properties)) = (kind, properties) else {
@@ -126,7 +127,8 @@ fn events(value: Value, resolver: &Resolver<'_>) -> Vec<EventSource> {
         };
         found.extend(match kind {
             "SQS" => sqs(key.name, key.at, properties, resolver).map(EventSource::Sqs),
-            _ => stream(key.name, key.at, properties, resolver).map(EventSource::Stream),
+            "DynamoDB" => stream(key.name, key.at, properties, resolver).map(EventSource::Stream),
+            _ => schedule::read(key.name, key.at, properties, problems).map(EventSource::Schedule),
         });
     }
     found

@@ -43,6 +43,7 @@ mod parameters;
 mod problem;
 mod resolve;
 mod roles;
+mod schedule;
 mod source;
 mod stack;
 mod tables;
@@ -53,7 +54,7 @@ pub use expr::{Expr, Reference, Unresolved};
 pub use load::load;
 pub use parameters::Parameters;
 pub use problem::{Position, Problem, Problems};
-pub use source::{EventSource, SqsSource, StartingPosition, StreamSource};
+pub use source::{EventSource, ScheduleSource, SqsSource, StartingPosition, StreamSource};
 pub use stack::{
     AttributeType, Authorization, FilterScope, Function, HttpApi, Index, KeySchema, Output,
     Projection, Queue, QueuePolicy, Redrive, Route, Stack, Statement, StreamView, Subscription,

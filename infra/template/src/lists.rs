@@ -125,6 +125,7 @@ pub const RESOURCE_TYPES: &[ResourceType] = &[
             "Architectures",
             "CodeUri",
             "Description",
+            "EventInvokeConfig",
             "Handler",
             "LoggingConfig",
             "ReservedConcurrentExecutions",

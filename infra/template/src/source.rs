@@ -1,17 +1,34 @@
 //! What invokes a function apart from HTTP: event source mappings.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::expr::Expr;
 use crate::problem::Position;
 
-/// An event source mapping of a function. HTTP is not here: see [`HttpApi`](crate::HttpApi).
+/// What calls a function: a mapping, or a schedule. HTTP is not here: see [`HttpApi`](crate::HttpApi).
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventSource {
     /// A queue (SAM `Type: SQS`).
     Sqs(SqsSource),
     /// A table's stream (SAM `Type: DynamoDB`).
     Stream(StreamSource),
+    /// A rule of EventBridge with a rate (SAM `Type: Schedule`).
+    Schedule(ScheduleSource),
+}
+
+/// A schedule that calls a function at a fixed rate, with EventBridge's own event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSource {
+    /// Name of the event in the template, unique within its function.
+    pub name: String,
+    /// Where it stands.
+    pub position: Position,
+    /// Time between two calls; whole minutes, as `rate(…)` has them.
+    pub every: Duration,
+    /// `Enabled` (default true).
+    pub enabled: bool,
 }
 
 /// An SQS event source mapping.
@@ -86,6 +103,7 @@ impl EventSource {
         match self {
             Self::Sqs(source) => &source.name,
             Self::Stream(source) => &source.name,
+            Self::Schedule(source) => &source.name,
         }
     }
 
@@ -95,15 +113,17 @@ impl EventSource {
         match self {
             Self::Sqs(source) => source.position,
             Self::Stream(source) => source.position,
+            Self::Schedule(source) => source.position,
         }
     }
 
-    /// The ARN of what it reads.
+    /// The ARN of what it reads; a schedule reads nothing.
     #[must_use]
-    pub fn source(&self) -> &Expr {
+    pub fn source(&self) -> Option<&Expr> {
         match self {
-            Self::Sqs(source) => &source.queue,
-            Self::Stream(source) => &source.stream,
+            Self::Sqs(source) => Some(&source.queue),
+            Self::Stream(source) => Some(&source.stream),
+            Self::Schedule(_) => None,
         }
     }
 }

@@ -474,3 +474,21 @@ fn nesting_without_end_is_refused_and_not_a_crash() {
         assert!(!found.is_empty(), "{depth}");
     }
 }
+
+#[test]
+fn a_schedule_that_is_no_rate() {
+    let text = "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Role: {Type: AWS::IAM::Role}
+  Work:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: work}}
+    Properties:
+      Runtime: provided.al2023
+      Role: !GetAtt Role.Arn
+      Events:
+        Clock: {Type: Schedule, Properties: {Schedule: cron(0 8 * * ? *)}}
+";
+    refused(text, "11:56: ", "cron(…) is not served");
+}

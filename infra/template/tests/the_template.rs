@@ -369,7 +369,10 @@ fn an_added_consumer_arrives_with_its_queue_and_subscription() {
 Outputs:";
     let stack = stack_of(&TEXT.replace("\nOutputs:", added), &local());
     let audit = stack.function_by_binary("audit").expect("added");
-    assert_eq!(audit.events[0].source().target(), Some("AuditQueue"));
+    assert_eq!(
+        audit.events[0].source().and_then(Expr::target),
+        Some("AuditQueue")
+    );
     let subscription = stack.subscriptions.last().expect("added");
     assert_eq!(subscription.endpoint.target(), Some("AuditQueue"));
     assert_eq!(subscription.topic.target(), Some("WaitlistEventsTopic"));

@@ -56,6 +56,11 @@ impl World {
             ("DLQ_URL", own.dlq_url),
             ("WAITLIST_CASCADE_QUEUE_URL", owner.url),
             ("FUNCTION_NAME", "deadline-clock".to_owned()),
+            (
+                "JOURNAL_TABLE",
+                callboard_testkit::world::JOURNAL.to_owned(),
+            ),
+            ("VIEWS_TABLE", callboard_testkit::world::VIEWS.to_owned()),
             ("HOLD_GRACE_SECONDS", "5".to_owned()),
         ];
         let vars: Vars = vars.map(|(name, value)| (name.to_owned(), value)).into();
@@ -75,6 +80,24 @@ impl World {
     async fn answer(&self, event: Value) -> Value {
         let event = LambdaEvent::new(event, Context::default());
         self.service.clone().oneshot(event).await.expect("answer")
+    }
+
+    /// The journal, views, queues and faults under the function.
+    pub fn kit(&self) -> &Kit {
+        &self.kit
+    }
+
+    /// One call by the schedule: its answer, or its error.
+    pub async fn sweep(&self) -> Result<Value, lambda_runtime::Error> {
+        let event = LambdaEvent::new(sample("scheduled"), Context::default());
+        self.service.clone().oneshot(event).await
+    }
+
+    /// Starts the function anew, as Lambda does with another sandbox.
+    pub async fn restart(&mut self) {
+        self.service = deadline_clock::build(&self.vars, &self.sdk)
+            .await
+            .expect("built");
     }
 
     /// Lets time pass until `moment`, and drives the function with its own queue as a mapping

@@ -4,6 +4,7 @@
 mod http;
 mod provision;
 mod queue;
+mod schedule;
 mod stream;
 mod support;
 mod template;

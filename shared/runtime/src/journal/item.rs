@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_contracts::{Cause, StreamId, Timestamp};
 use serde_json::Value;
 
+use super::agenda::Bucket;
 use super::committed::{Committed, Due, Snapshot};
 use super::error::JournalError;
 
@@ -13,15 +14,14 @@ use super::error::JournalError;
 pub type Item = HashMap<String, AttributeValue>;
 
 /// Minutes in one bucket of the agenda.
-const BUCKET_MINUTES: i64 = 10;
+pub(super) const BUCKET_MINUTES: i64 = 10;
 
 /// Shards of one bucket, so that no partition of the index takes the writes of a whole product.
-const BUCKET_SHARDS: u64 = 8;
+pub(super) const BUCKET_SHARDS: u64 = 8;
 
 /// The agenda's bucket for work of `stream` due at `at`: `<epoch minute, floored to ten>#<shard>`.
 #[must_use]
 pub fn due_bucket(stream: &StreamId, at: Timestamp) -> String {
-    let minute = at.as_millis() / 60_000 / BUCKET_MINUTES * BUCKET_MINUTES;
     // FNV-1a: the same shard in every process and version.
     let hash = stream
         .as_str()
@@ -29,7 +29,7 @@ pub fn due_bucket(stream: &StreamId, at: Timestamp) -> String {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    format!("{minute}#{}", hash % BUCKET_SHARDS)
+    Bucket::of(at).shard(hash % BUCKET_SHARDS)
 }
 
 impl Committed {

@@ -35,6 +35,7 @@
 //! # Ok(()) }
 //! ```
 
+mod agenda;
 mod append;
 mod commit;
 mod committed;
@@ -48,6 +49,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use callboard_contracts::{Cause, Fold, StreamId, Timestamp};
 use uuid::Uuid;
 
+pub use agenda::{Bucket, OpenWork};
 pub use append::Appended;
 pub use commit::{Commit, CommitBuilder, SNAPSHOT_EVERY, new_id};
 pub use committed::{Committed, Due, RecordedEvent, Snapshot};
