@@ -61,6 +61,8 @@ export interface CallboardProps {
   readonly logRetention?: RetentionDays;
   /** Where alarms go. @default they only show their state */
   readonly alarmTopic?: ITopic;
+  /** The dashboard in CloudWatch. @default true */
+  readonly dashboard?: boolean;
   /** How long an offer stands if the released slot does not say. @default 30 minutes */
   readonly offerWindow?: Duration;
   /** How long after its deadline an offer lapses at the earliest. @default 5 seconds */
@@ -150,6 +152,7 @@ export function valuesOf(props: CallboardProps): Record<string, string | undefin
     LogLevel: props.logLevel,
     LogRetentionDays: props.logRetention?.toString(),
     AlarmTopicArn: props.alarmTopic?.topicArn,
+    Dashboard: props.dashboard?.toString(),
     Authorizer: props.authorizer?.kind,
     JwtIssuer: jwt?.issuer,
     JwtAudience: jwt?.audience?.join(','),
