@@ -40,6 +40,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "callboard-contracts",
                 "callboard-runtime",
                 "callboard-engine",
+                // Whose policies it holds functions to.
+                "callboard-template",
             ],
         ),
         ("callboard-template", vec![]),

@@ -11,6 +11,7 @@
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
 //! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
+//! | [`least_privilege`] | a function may do what it does, and nothing else |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
 //!
 //! [`house`] is the system under test, in two builds: as `callboard dev` starts it, on sockets
@@ -24,6 +25,7 @@ mod end_to_end;
 mod evidence;
 mod faults;
 mod house;
+mod least_privilege;
 mod privacy;
 mod redelivery;
 mod sending;

@@ -35,6 +35,18 @@ const AUDITOR: &str = "
       Protocol: sqs
       Endpoint: !GetAtt AuditorQueue.Arn
       RawMessageDelivery: true
+  AuditorRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {}
+      Policies:
+        - PolicyName: function
+          PolicyDocument:
+            Version: '2012-10-17'
+            Statement:
+              - Effect: Allow
+                Action: [sqs:ReceiveMessage, sqs:DeleteMessage]
+                Resource: !GetAtt AuditorQueue.Arn
   AuditorFunction:
     Type: AWS::Serverless::Function
     Metadata:
@@ -42,7 +54,7 @@ const AUDITOR: &str = "
       BuildProperties: {Binary: auditor}
     Properties:
       CodeUri: ../functions/auditor/
-      Role: !GetAtt EmailSenderRole.Arn
+      Role: !GetAtt AuditorRole.Arn
       Environment:
         Variables:
           FUNCTION_NAME: auditor

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use callboard_host::{Registry, Resource};
+use callboard_host::{Registry, Resource, Roles};
 
 use crate::args::{DevArgs, StateArgs, by_name};
 use crate::error::CliError;
@@ -82,6 +82,7 @@ fn options_of(args: &DevArgs) -> Result<Options, CliError> {
         template,
         parameters: by_name(&args.parameters),
         registry: Registry::standard(),
+        roles: Roles::default(),
         elsewhere: args.elsewhere.elsewhere(),
         names_prefix: args.elsewhere.prefix.clone(),
     })

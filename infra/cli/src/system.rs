@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use callboard_engine::{Engine, EngineConfig};
-use callboard_host::{Host, HostConfig, Registry, Resource, TornDown};
+use callboard_host::{Host, HostConfig, Registry, Resource, Roles, TornDown};
 use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
 use tokio::net::TcpListener;
@@ -59,6 +59,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// The functions' code by name.
     pub registry: Registry,
+    /// Under whose name each function calls.
+    pub roles: Roles,
     /// Which services are not the engine's.
     pub elsewhere: Elsewhere,
     /// Prefix of the physical names of tables, queues and topics.
@@ -79,6 +81,7 @@ impl Default for Options {
             template: (TEMPLATE_NAME.to_owned(), TEMPLATE.to_owned()),
             parameters: BTreeMap::new(),
             registry: Registry::standard(),
+            roles: Roles::default(),
             elsewhere: Elsewhere::default(),
             names_prefix: NAMES_PREFIX.to_owned(),
         }
@@ -326,6 +329,7 @@ async fn start_host(stack: Stack, sdk: &SdkConfig, options: &Options) -> Result<
     let config = HostConfig {
         names_prefix: options.names_prefix.clone(),
         checkpoints: state::checkpoints_of(&options.state),
+        roles: options.roles.clone(),
         ..HostConfig::new(stack, sdk.clone(), options.registry.clone())
     };
     Ok(Host::start(config).await?)

@@ -17,6 +17,7 @@ use crate::observe::{Invocation, Observer, Totals};
 use crate::provision::provision;
 use crate::registry::Registry;
 use crate::resources::Resources;
+use crate::roles::Roles;
 use crate::starting::{Starting, check_binaries, environments, http_api};
 use crate::stop::Stopper;
 use crate::stream::Checkpoints;
@@ -42,6 +43,8 @@ pub struct HostConfig {
     /// Handed to the functions' `build`. Apart from `sdk`, so that requests can be counted
     /// apart.
     pub function_sdk: SdkConfig,
+    /// Under whose name functions and their mappings call; by default as the host itself.
+    pub roles: Roles,
     /// The functions.
     pub registry: Registry,
     /// Stands before every logical id in a physical name.
@@ -60,6 +63,7 @@ impl HostConfig {
         HostConfig {
             stack,
             function_sdk: sdk.clone(),
+            roles: Roles::default(),
             sdk,
             registry,
             names_prefix: PREFIX_DEFAULT.to_owned(),

@@ -32,6 +32,7 @@ mod provision;
 mod queue;
 mod registry;
 mod resources;
+mod roles;
 mod schedule;
 mod starting;
 mod stop;
@@ -44,6 +45,7 @@ pub use observe::{Invocation, Totals, Trigger, Verdict};
 pub use provision::{TornDown, provision, teardown};
 pub use registry::Registry;
 pub use resources::{Resource, Resources};
+pub use roles::{Role, Roles};
 pub use stream::CheckpointError;
 
 pub use callboard_runtime::function::Service;

@@ -19,6 +19,7 @@ use crate::mappings::Source;
 use crate::observe::Observer;
 use crate::provision::{REGION_DEFAULT, text};
 use crate::resources::{Resource, Resources};
+use crate::roles::Role;
 use crate::stop::Stop;
 use crate::stream::{Checkpoints, StreamContext};
 use crate::{Vars, queue, schedule, stream};
@@ -38,6 +39,16 @@ impl Starting<'_> {
             .sdk
             .time_source()
             .unwrap_or_else(|| SharedTimeSource::new(SystemTimeSource::new()))
+    }
+
+    /// `sdk` under the role of a function.
+    fn as_role(&self, function: &Definition, sdk: &SdkConfig) -> SdkConfig {
+        let role = Role {
+            stack: &self.config.stack,
+            resources: self.resources,
+            function,
+        };
+        self.config.roles.assume(role, sdk)
     }
 
     /// Builds all functions at once, as Lambda would, by logical id.
@@ -69,7 +80,7 @@ impl Starting<'_> {
             .get(&definition.logical_id)
             .cloned()
             .unwrap_or_default();
-        let sdk = self.config.function_sdk.clone();
+        let sdk = self.as_role(definition, &self.config.function_sdk);
         let building = std::panic::AssertUnwindSafe(async move { build(vars, sdk).await });
         let service = building
             .catch_unwind()
@@ -117,13 +128,15 @@ impl Starting<'_> {
                 function: definition,
                 file: &self.config.stack.file,
             };
+            let sdk = self.as_role(definition, &self.config.sdk);
             for event in &definition.events {
                 match event {
                     EventSource::Sqs(sqs) if sqs.enabled => {
-                        queues.push((source.queue(sqs)?, function.clone()));
+                        let client = aws_sdk_sqs::Client::new(&sdk);
+                        queues.push((source.queue(sqs)?, function.clone(), client));
                     }
                     EventSource::Stream(stream) if stream.enabled => {
-                        streams.push((source.stream(stream)?, function.clone()));
+                        streams.push((source.stream(stream)?, function.clone(), sdk.clone()));
                     }
                     EventSource::Schedule(schedule) if schedule.enabled => {
                         schedules.push((source.schedule(schedule), function.clone()));
@@ -133,17 +146,16 @@ impl Starting<'_> {
             }
         }
         let mut pollers = JoinSet::new();
-        let sqs = aws_sdk_sqs::Client::new(&self.config.sdk);
-        for (mapping, function) in queues {
-            pollers.spawn(queue::run(mapping, function, sqs.clone(), stop.clone()));
+        for (mapping, function, sqs) in queues {
+            pollers.spawn(queue::run(mapping, function, sqs, stop.clone()));
         }
-        for (mapping, function) in streams {
+        for (mapping, function, sdk) in streams {
             let context = StreamContext {
                 mapping,
                 function,
-                streams: aws_sdk_dynamodbstreams::Client::new(&self.config.sdk),
-                sqs: sqs.clone(),
-                sns: aws_sdk_sns::Client::new(&self.config.sdk),
+                streams: aws_sdk_dynamodbstreams::Client::new(&sdk),
+                sqs: aws_sdk_sqs::Client::new(&sdk),
+                sns: aws_sdk_sns::Client::new(&sdk),
                 checkpoints: checkpoints.clone(),
             };
             pollers.spawn(stream::run(Arc::new(context), stop.clone()));

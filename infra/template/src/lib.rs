@@ -56,7 +56,7 @@ pub use parameters::Parameters;
 pub use problem::{Position, Problem, Problems};
 pub use source::{EventSource, ScheduleSource, SqsSource, StartingPosition, StreamSource};
 pub use stack::{
-    AttributeType, Authorization, FilterScope, Function, HttpApi, Index, KeySchema, Output,
-    Projection, Queue, QueuePolicy, Redrive, Route, Stack, Statement, StreamView, Subscription,
-    Table, Topic,
+    AttributeType, Authorization, Condition, FilterScope, Function, HttpApi, Index, KeySchema,
+    Output, Projection, Queue, QueuePolicy, Redrive, Route, Stack, Statement, StreamView,
+    Subscription, Table, Topic,
 };

@@ -1,7 +1,7 @@
 //! Reads `AWS::IAM::Role`: the statements of its inline policies.
 
 use crate::problem::Collector;
-use crate::stack::Statement;
+use crate::stack::{Condition, Statement};
 use crate::value::{self, Fields, Kind, Value};
 
 pub(crate) fn read(mut fields: Fields<'_>, problems: &Collector) -> Vec<Statement> {
@@ -46,7 +46,10 @@ fn statement(item: Value, problems: &Collector) -> Option<Statement> {
         .required("Resource")
         .map(one_or_many)
         .unwrap_or_default();
-    let conditional = fields.take("Condition").is_some();
+    let conditions = fields
+        .map("Condition")
+        .map(|block| conditions(block, problems))
+        .unwrap_or_default();
     fields.finish();
     Some(Statement {
         position,
@@ -54,8 +57,26 @@ fn statement(item: Value, problems: &Collector) -> Option<Statement> {
         allow: effect? == "Allow",
         actions,
         resources: resources.iter().map(Value::to_expr).collect(),
-        conditional,
+        conditions,
     })
+}
+
+/// `Condition`: operators, below them keys, below them one value or several.
+fn conditions(block: Fields<'_>, problems: &Collector) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for (operator, keys) in block.into_entries() {
+        let Some(keys) = Fields::of(keys, problems) else {
+            continue;
+        };
+        for (key, values) in keys.into_entries() {
+            conditions.push(Condition {
+                operator: operator.name.clone(),
+                key: key.name,
+                values: one_or_many(values).iter().map(Value::to_expr).collect(),
+            });
+        }
+    }
+    conditions
 }
 
 fn one_or_many(value: Value) -> Vec<Value> {

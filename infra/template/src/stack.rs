@@ -270,8 +270,20 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// Resource ARNs. They may point to what exists on AWS alone (log groups).
     pub resources: Vec<Expr>,
-    /// Whether a `Condition` narrows it further.
-    pub conditional: bool,
+    /// What must hold beside: all of them.
+    pub conditions: Vec<Condition>,
+}
+
+/// One test of a statement's `Condition`: an operator, a key of the request's context, and the
+/// values of which one must fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// For instance `StringEquals` or `ForAllValues:StringLike`.
+    pub operator: String,
+    /// For instance `dynamodb:LeadingKeys`.
+    pub key: String,
+    /// What the template lists.
+    pub values: Vec<Expr>,
 }
 
 /// The HTTP API (API Gateway v2, payload format 2.0) with every route of every function.

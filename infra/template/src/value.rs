@@ -239,6 +239,11 @@ impl<'a> Fields<'a> {
         Fields::of(value, self.problems)
     }
 
+    /// Every key with its value, where any key may stand.
+    pub(crate) fn into_entries(self) -> Vec<(Key, Value)> {
+        self.entries
+    }
+
     /// Reports every key that nobody asked for.
     pub(crate) fn finish(self) {
         for (key, _) in &self.entries {

@@ -18,6 +18,7 @@ pub mod faults;
 pub mod gateway;
 pub mod interleave;
 pub mod metered;
+pub mod policy;
 pub mod samples;
 pub mod time;
 pub mod world;

@@ -2,6 +2,7 @@
 
 mod door;
 mod pipe;
+pub mod roles;
 mod still;
 
 use std::fmt::Debug;
@@ -14,9 +15,11 @@ use callboard_contracts::Timestamp;
 use callboard_host::{Host, Resource};
 use callboard_mailbox::Mailbox;
 use callboard_runtime::Clock;
+use callboard_testkit::policy::Ledger;
 use serde::Deserialize;
 
 pub use door::{Answer, Door};
+use roles::{Watched, guarded};
 pub use still::{FUNCTIONS, Setup, Site};
 
 /// Longest wait on real time, wide for a machine that builds at the same time.
@@ -44,6 +47,7 @@ pub struct House {
     patience: Duration,
     pause_max: Duration,
     keep: Keep,
+    ledger: Watched,
 }
 
 /// What runs as long as the house stands.
@@ -90,6 +94,8 @@ impl House {
         if !options.elsewhere.is_nowhere() {
             options.names_prefix = format!("test-{:016x}-", fastrand::u64(..));
         }
+        let ledger = Ledger::default();
+        options.roles = guarded(&ledger);
         let system = System::start(options).await.expect("the system starts");
         Self {
             api: Door::socket(&system.addresses().api),
@@ -98,6 +104,7 @@ impl House {
             patience: PATIENCE_LIVE,
             pause_max: PAUSE_LIVE,
             keep: Keep::Live(Box::new(system)),
+            ledger: Watched(ledger),
         }
     }
 
@@ -127,6 +134,12 @@ impl House {
             Keep::Still(parts) => &parts.host_faults,
             Keep::Live(_) => panic!("a live house has no faults"),
         }
+    }
+
+    /// What each function called under its role, and what it was refused. A refusal that is not
+    /// taken out fails the test when the house ends.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger.0
     }
 
     pub fn on_virtual_time(&self) -> bool {
@@ -175,7 +188,9 @@ impl House {
             }
             if tokio::time::Instant::now() >= deadline {
                 let journal = self.journal_told().await;
-                panic!("waited {patience:?} for {what}; the journal:\n{journal}");
+                let denials = self.ledger.0.take_denials();
+                let denials: Vec<_> = denials.iter().map(ToString::to_string).collect();
+                panic!("waited {patience:?} for {what}; refused: {denials:?}; journal:\n{journal}");
             }
             tokio::time::sleep(pause).await;
             pause = self.pause_max.min(pause * 3 / 2);

@@ -10,8 +10,10 @@ use callboard_host::{Host, HostConfig, Registry, Resources, Service};
 use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
 use callboard_testkit::Faults;
+use callboard_testkit::policy::Ledger;
 use callboard_testkit::time::virtual_start;
 
+use super::roles::{Watched, guarded};
 use super::{Door, House, Keep, PATIENCE_STILL, PAUSE_STILL, mailbox, pipe};
 
 /// Stands before every physical name here.
@@ -135,8 +137,10 @@ impl Site {
             names_prefix: PREFIX.to_owned(),
             ..HostConfig::new(self.stack, self.host_faults.sdk_config(&sdk), registry)
         };
+        let ledger = Ledger::default();
         let config = HostConfig {
             function_sdk: sdk.clone(),
+            roles: guarded(&ledger),
             ..config
         };
         let host = Host::start(config).await.expect("the host starts");
@@ -152,6 +156,7 @@ impl Site {
                 host_faults: self.host_faults,
                 _engine: self.engine,
             })),
+            ledger: Watched(ledger),
         }
     }
 }
