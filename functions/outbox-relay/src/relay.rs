@@ -10,7 +10,7 @@ use callboard_runtime::metrics::{self, Metric};
 use callboard_runtime::publish::{PublishFailure, Publisher};
 use callboard_runtime::{Clock, Failure};
 
-use crate::route::{Outgoing, Topics, messages};
+use crate::route::{NoTopic, Outgoing, Topics, messages};
 
 /// What the use case works with.
 #[derive(Debug, Clone)]
@@ -36,10 +36,24 @@ struct Entry {
 /// at most one message of each group, and a group that failed once is left out from then on.
 /// Notifications are each a group of their own: for them there is one round.
 pub async fn run(deps: &Deps, commits: &[Committed]) -> Vec<Result<(), Failure>> {
-    let mut results: Vec<Result<(), Failure>> = Vec::with_capacity(commits.len());
+    let routed = commits
+        .iter()
+        .map(|commit| messages(&deps.topics, commit))
+        .collect();
+    let results = publish(&deps.publisher, routed).await;
+    measure(deps, commits, &results);
+    results
+}
+
+/// The same for messages that are made already; one result per commit, in the same order.
+pub async fn publish(
+    publisher: &Publisher,
+    routed: Vec<Result<Vec<Outgoing>, NoTopic>>,
+) -> Vec<Result<(), Failure>> {
+    let mut results: Vec<Result<(), Failure>> = Vec::with_capacity(routed.len());
     let mut waiting = Vec::new();
-    for (at, commit) in commits.iter().enumerate() {
-        match messages(&deps.topics, commit) {
+    for (at, outgoing) in routed.into_iter().enumerate() {
+        match outgoing {
             Ok(outgoing) => {
                 waiting.extend(outgoing.into_iter().map(|outgoing| Entry {
                     commit: at,
@@ -53,10 +67,9 @@ pub async fn run(deps: &Deps, commits: &[Committed]) -> Vec<Result<(), Failure>>
     let mut stopped = HashSet::new();
     while !waiting.is_empty() {
         let (round, rest) = split_round(waiting);
-        publish_round(deps, round, &mut results, &mut stopped).await;
+        publish_round(publisher, round, &mut results, &mut stopped).await;
         waiting = leave_out(rest, &stopped, &mut results);
     }
-    measure(deps, commits, &results);
     results
 }
 
@@ -79,7 +92,7 @@ fn split_round(waiting: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
 }
 
 async fn publish_round(
-    deps: &Deps,
+    publisher: &Publisher,
     round: Vec<Entry>,
     results: &mut [Result<(), Failure>],
     stopped: &mut HashSet<(String, String)>,
@@ -89,7 +102,7 @@ async fn publish_round(
             .iter()
             .map(|entry| entry.outgoing.message.clone())
             .collect();
-        let answers = deps.publisher.publish_all(&topic, messages).await;
+        let answers = publisher.publish_all(&topic, messages).await;
         for (entry, answer) in entries.into_iter().zip(answers) {
             let Err(failure) = answer else { continue };
             if failure.retryable {

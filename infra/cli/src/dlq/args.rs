@@ -52,8 +52,16 @@ pub enum DlqCommand {
     /// minute. Letters of a FIFO queue go in the order of their group. What a subscription gave
     /// up is published to its event's topic again. The copy bears how often it was replayed
     /// (callboard-replays); with --max-replays of them it is left.
+    ///
+    /// Letters of the relay name places in the journal: outbox-relay one commit that it parked,
+    /// outbox-relay-failure a range of the stream that Lambda gave up. What stands there is published
+    /// to the topics of its types again, with deduplication ids of its own. A range comes from the
+    /// stream while that keeps it (24 hours), else from the journal by time, which reads all of it:
+    /// without --execute you are told what that takes, and nothing is read. --rate then counts commits.
+    /// What cannot be published stays, and you are told why.
     #[command(after_help = with_examples("\
   callboard dlq replay                             says what it would do
+  callboard dlq replay --queue outbox-relay-failure --execute
   callboard dlq replay --queue email-sender --since 2h --execute --rate 50
   callboard dlq replay --where '$.data.slotId=s-1' --max 10 --execute"))]
     Replay(ReplayArgs),

@@ -17,6 +17,9 @@ pub(crate) const EDITED: &str = "callboard-edited";
 /// Says on an edited copy which letter it was made of.
 pub(crate) const EDITED_FROM: &str = "callboard-edited-from";
 
+/// How the name of a queue ends that Lambda itself writes to.
+const FAILURES: &str = "-failure";
+
 /// What SNS adds when a subscription gives up (SNS Developer Guide, "dead-letter queues").
 const OF_SNS: [&str; 3] = ["RequestID", "ErrorCode", "ErrorMessage"];
 
@@ -75,7 +78,8 @@ impl Letter {
 
     /// Who gave up; the consumer that the queue belongs to, where the letter does not say.
     pub(crate) fn function(&self) -> &str {
-        self.attribute(FUNCTION).unwrap_or(&self.queue)
+        let consumer = self.queue.strip_suffix(FAILURES).unwrap_or(&self.queue);
+        self.attribute(FUNCTION).unwrap_or(consumer)
     }
 
     /// The event's type, `?` where nothing tells.

@@ -191,10 +191,9 @@ pub(crate) async fn show(dlq: &Dlq, args: &ShowArgs, out: &mut impl Write) -> Re
 
 fn shown(letter: &Letter, origin: Option<&Origin>) -> String {
     let origin = match origin {
-        Some(Origin::Queue { name, .. }) => name.clone(),
-        Some(Origin::Topics(_)) => "the topic of its type".to_owned(),
-        Some(Origin::None(why)) => (*why).to_owned(),
-        None => "?".to_owned(),
+        Some(Origin::Journal(_)) => "the journal's stream",
+        Some(origin) => origin.place().unwrap_or_else(|why| why),
+        None => "?",
     };
     let mut text = format!("{}  in {}\n", letter.id, letter.queue);
     let mut row = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
@@ -203,7 +202,7 @@ fn shown(letter: &Letter, origin: Option<&Origin>) -> String {
     row("type", letter.event_type());
     row("correlation", letter.correlation().unwrap_or("?"));
     row("sent", &letter.sent_at.to_string());
-    row("came from", &origin);
+    row("came from", origin);
     if let Some(group) = &letter.group {
         row("group", group);
     }

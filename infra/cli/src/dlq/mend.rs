@@ -40,11 +40,11 @@ pub(crate) async fn edit(dlq: &Dlq, args: &EditArgs, out: &mut impl Write) -> Re
     })?;
     let queue = dlq.queues.iter().find(|queue| queue.name == letter.queue);
     let place = match queue.map(|queue| &queue.origin) {
-        Some(Origin::Queue { name, .. }) => name.as_str(),
-        Some(Origin::Topics(_)) => "the topic of its type",
-        Some(Origin::None(why)) => return Err(CliError::Input((*why).to_owned())),
-        None => return Err(CliError::Input("its queue is not known".to_owned())),
+        Some(Origin::Journal(_)) => Err("it names a place in the journal, which is never edited"),
+        Some(origin) => origin.place(),
+        None => Err("its queue is not known"),
     };
+    let place = place.map_err(|why| CliError::Input(why.to_owned()))?;
     let dry_run = !args.execute.execute;
     if !dry_run {
         send_edited(dlq, &letter, &body).await?;

@@ -11,6 +11,7 @@ mod look;
 mod mend;
 mod pace;
 mod queues;
+mod relay;
 mod replay;
 mod send;
 mod sweep;

@@ -1,8 +1,11 @@
 //! The dead-letter queues of a system, and where what lies in each came from.
 
+use std::sync::Arc;
+
 use callboard_runtime::settings::Vars;
 use outbox_relay::route::Topics;
 
+use super::relay::Relay;
 use crate::error::CliError;
 use crate::target::Target;
 
@@ -31,8 +34,22 @@ pub(crate) enum Origin {
     Queue { name: String, url: String },
     /// The topic for each event's type.
     Topics(Topics),
+    /// The topics, of what the journal has where the letter says.
+    Journal(Arc<Relay>),
     /// Nowhere, and why.
     None(&'static str),
+}
+
+impl Origin {
+    /// Where a replay sends to, in words; or why nowhere.
+    pub(crate) fn place(&self) -> Result<&str, &'static str> {
+        match self {
+            Self::Queue { name, .. } => Ok(name),
+            Self::Topics(_) => Ok("the topic of its type"),
+            Self::Journal(_) => Ok("the topics of its events"),
+            Self::None(why) => Err(why),
+        }
+    }
 }
 
 impl DeadLetterQueue {
@@ -84,9 +101,13 @@ fn origin(target: &Target, consumer: &str) -> Origin {
         return topics(target);
     }
     if consumer.starts_with(RELAY) {
-        return Origin::None(
-            "it names places in the journal's stream, which cannot be sent to a queue again",
-        );
+        return match (target.get("CALLBOARD_JOURNAL_TABLE"), topics(target)) {
+            (Some(table), Origin::Topics(topics)) => {
+                Origin::Journal(Arc::new(Relay::open(target.sdk(), table, topics)))
+            }
+            (None, _) => Origin::None("the env file does not name the journal's table"),
+            (_, other) => other,
+        };
     }
     let name = format!("{consumer}-queue");
     let url = target

@@ -13,8 +13,9 @@ use super::letter::{EDITED, Letter};
 use super::look::depth;
 use super::pace::{Budget, Pace, Progress};
 use super::queues::{DeadLetterQueue, Origin};
+use super::relay::Relayed;
 use super::send::{Copy, send};
-use super::sweep::{Enough, delete, lock, sweep};
+use super::sweep::{Enough, Gone, delete, in_rounds, lock, sweep};
 use super::{Dlq, say};
 use crate::error::CliError;
 
@@ -23,31 +24,39 @@ const NAMED_MAX: usize = 10;
 
 /// What became of the letters.
 #[derive(Default)]
-struct Report {
+pub(super) struct Report {
     /// How many were sent (or would be), by queue, place and type.
     sent: BTreeMap<(String, String, String), usize>,
+    /// What was published (or would be) for letters of the relay.
+    pub(super) relayed: Relayed,
     /// Not to be sent, and why.
-    left: Vec<Named>,
+    pub(super) left: Vec<Named>,
     /// To be sent, and not taken.
-    refused: Vec<Named>,
+    pub(super) refused: Vec<Named>,
 }
 
-struct Named {
+impl Report {
+    fn letters(&self) -> usize {
+        self.sent.values().sum::<usize>() + self.relayed.letters()
+    }
+}
+
+pub(super) struct Named {
     id: String,
     queue: String,
     why: String,
 }
 
-struct Replay<'a> {
-    dlq: &'a Dlq,
-    args: &'a ReplayArgs,
+pub(super) struct Replay<'a> {
+    pub(super) dlq: &'a Dlq,
+    pub(super) args: &'a ReplayArgs,
     begun: Timestamp,
-    pace: Pace,
-    budget: Budget,
+    pub(super) pace: Pace,
+    pub(super) budget: Budget,
     /// Said when the budget is used up or the person has had enough.
-    enough: Enough,
-    progress: Progress,
-    report: Mutex<Report>,
+    pub(super) enough: Enough,
+    pub(super) progress: Progress,
+    pub(super) report: Mutex<Report>,
     /// Groups in which a copy was not taken, by queue.
     broken: Mutex<BTreeMap<String, HashSet<String>>>,
 }
@@ -90,9 +99,20 @@ pub(crate) async fn replay(
 impl Replay<'_> {
     async fn all(&self) -> Result<(), CliError> {
         let workers = self.pace.workers();
-        let sweeps = self.dlq.queues.iter().map(|queue| {
-            let page = async move |letters: Vec<Letter>| self.page(queue, letters).await;
-            sweep(&self.dlq.sqs, queue, workers, &self.enough, page)
+        let (sqs, enough) = (&self.dlq.sqs, &self.enough);
+        let sweeps = self.dlq.queues.iter().map(|queue| async move {
+            match &queue.origin {
+                Origin::Journal(relay) => {
+                    let round = async |letters: Vec<Letter>, gone: &Gone| {
+                        relay.round(self, queue, &letters, gone).await
+                    };
+                    in_rounds(sqs, queue, enough, round).await
+                }
+                _ => {
+                    let page = async |letters: Vec<Letter>| self.page(queue, letters).await;
+                    sweep(sqs, queue, workers, enough, page).await
+                }
+            }
         });
         try_join_all(sweeps).await?;
         Ok(())
@@ -132,9 +152,13 @@ impl Replay<'_> {
     }
 
     fn copy(&self, queue: &DeadLetterQueue, at: usize, letter: &Letter) -> Result<Copy, String> {
-        if let Origin::None(why) = &queue.origin {
-            return Err((*why).to_owned());
-        }
+        queue.origin.place()?;
+        self.guard(letter)?;
+        Copy::of(at, letter).map_err(str::to_owned)
+    }
+
+    /// What keeps a letter from being replayed, whatever it holds.
+    pub(super) fn guard(&self, letter: &Letter) -> Result<(), String> {
         let is_named = !self.args.filter.ids.is_empty();
         if letter.attribute(EDITED).is_some() && !is_named {
             return Err("an edited copy of it was sent; name its id to replay the original".into());
@@ -148,7 +172,7 @@ impl Replay<'_> {
         if replays > 0 && letter.sent_at >= self.begun {
             return Err("came back during this run".to_owned());
         }
-        Copy::of(at, letter).map_err(str::to_owned)
+        Ok(())
     }
 
     /// Sends, and then deletes what was accepted.
@@ -189,11 +213,7 @@ impl Replay<'_> {
         letters: &[Letter],
         sent: impl Iterator<Item = usize>,
     ) {
-        let place = match &queue.origin {
-            Origin::Queue { name, .. } => name.as_str(),
-            Origin::Topics(_) => "the topic of its type",
-            Origin::None(_) => "nowhere",
-        };
+        let place = queue.origin.place().unwrap_or("nowhere");
         let mut report = lock(&self.report);
         for at in sent {
             let event_type = letters[at].event_type().to_owned();
@@ -209,12 +229,15 @@ impl Replay<'_> {
             return say(out, &format!("{:#}", self.json(&report, dry_run)));
         }
         let verb = if dry_run { "would replay" } else { "replayed" };
-        let count: usize = report.sent.values().sum();
+        let count = report.letters();
         for ((queue, place, event_type), count) in &report.sent {
             say(
                 out,
                 &format!("  {count:>6}  {event_type}  from {queue} to {place}"),
             )?;
+        }
+        for line in report.relayed.lines() {
+            say(out, &line)?;
         }
         tell_named(out, "left", &report.left)?;
         tell_named(out, "not taken", &report.refused)?;
@@ -237,8 +260,9 @@ impl Replay<'_> {
         });
         json!({
             "dryRun": dry_run,
-            "replayed": report.sent.values().sum::<usize>(),
+            "replayed": report.letters(),
             "groups": sent.collect::<Value>(),
+            "relay": report.relayed.json(),
             "left": all(&report.left),
             "refused": all(&report.refused),
             "perSecond": self.progress.per_second(),
@@ -246,7 +270,7 @@ impl Replay<'_> {
     }
 }
 
-fn named(letter: &Letter, why: impl Into<String>) -> Named {
+pub(super) fn named(letter: &Letter, why: impl Into<String>) -> Named {
     Named {
         id: letter.id.clone(),
         queue: letter.queue.clone(),

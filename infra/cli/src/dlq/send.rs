@@ -98,13 +98,16 @@ pub(crate) async fn send(
             let publish = async |copy: &Copy| publish(publisher, topics, copy).await;
             in_groups(copies, broken, publish).await
         }
-        Origin::None(why) => Taken {
-            refused: copies
-                .iter()
-                .map(|copy| (copy.at, (*why).to_owned()))
-                .collect(),
-            ..Taken::default()
-        },
+        Origin::Journal(_) => none_taken(&copies, "it names a place in the journal"),
+        Origin::None(why) => none_taken(&copies, why),
+    }
+}
+
+fn none_taken(copies: &[Copy], why: &str) -> Taken {
+    let refused = copies.iter().map(|copy| (copy.at, why.to_owned()));
+    Taken {
+        refused: refused.collect(),
+        ..Taken::default()
     }
 }
 
@@ -228,13 +231,6 @@ async fn batch(sqs: &Client, url: &str, copies: &[Copy]) -> Taken {
                 .filter_map(|entry| Some((entry.id.parse().ok()?, entry.code.clone())))
                 .collect(),
         },
-        Err(error) => {
-            let why = AwsFault::of("SendMessageBatch", error).to_string();
-            let refused = copies.iter().map(|copy| (copy.at, why.clone()));
-            Taken {
-                refused: refused.collect(),
-                ..Taken::default()
-            }
-        }
+        Err(error) => none_taken(copies, &AwsFault::of("SendMessageBatch", error).to_string()),
     }
 }

@@ -2,7 +2,9 @@
 //! hidden from others meanwhile, and shown again at the end unless it was deleted.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -28,6 +30,9 @@ pub(crate) const BATCH: usize = 10;
 /// How long SQS looks for a message before it says that there is none, in seconds: a call without
 /// a wait asks only some of its servers.
 const LOOK_SECONDS: i32 = 1;
+
+/// Letters of one round, at most a page more: each may stand for a hundred commits, which are in memory.
+const ROUND: usize = 500;
 
 /// Readers side by side.
 pub(crate) const WORKERS: usize = 8;
@@ -84,13 +89,7 @@ pub(crate) async fn sweep<H>(
 where
     H: AsyncFn(Vec<Letter>) -> Result<Vec<String>, CliError>,
 {
-    let sweep = Sweep {
-        sqs,
-        queue,
-        enough,
-        seen: Mutex::default(),
-        hidden: Mutex::default(),
-    };
+    let sweep = Sweep::new(sqs, queue, enough);
     // Each comes to an end of its own: one broken off might have sent and not yet deleted.
     let ends = join_all((0..workers).map(|_| sweep.work(&handle))).await;
     let shown = sweep.show_again().await;
@@ -98,7 +97,17 @@ where
     shown
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    fn new(sqs: &'a Client, queue: &'a DeadLetterQueue, enough: &'a Enough) -> Self {
+        Self {
+            sqs,
+            queue,
+            enough,
+            seen: Mutex::default(),
+            hidden: Mutex::default(),
+        }
+    }
+
     async fn work<H>(&self, handle: &H) -> Result<(), CliError>
     where
         H: AsyncFn(Vec<Letter>) -> Result<Vec<String>, CliError>,
@@ -163,13 +172,20 @@ impl Sweep<'_> {
     }
 
     async fn show_again(&self) -> Result<(), CliError> {
-        let receipts: Vec<String> = lock(&self.hidden).drain().map(|(_, it)| it).collect();
+        self.hide(0).await?;
+        lock(&self.hidden).clear();
+        Ok(())
+    }
+
+    /// Hides what is in hand for so many seconds from now on; with 0 it is shown.
+    async fn hide(&self, seconds: i32) -> Result<(), CliError> {
+        let receipts: Vec<String> = lock(&self.hidden).values().cloned().collect();
         let calls = receipts.chunks(BATCH).map(|chunk| async move {
             let entries = chunk.iter().enumerate().map(|(at, receipt)| {
                 ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(at.to_string())
                     .receipt_handle(receipt)
-                    .visibility_timeout(0)
+                    .visibility_timeout(seconds)
                     .build()
                     .expect("id and receipt are set")
             });
@@ -186,6 +202,86 @@ impl Sweep<'_> {
         let calls = stream::iter(calls).buffer_unordered(WORKERS);
         calls.try_collect::<()>().await
     }
+
+    async fn rounds<H>(&self, handle: &H) -> Result<(), CliError>
+    where
+        H: AsyncFn(Vec<Letter>, &Gone) -> Result<(), CliError>,
+    {
+        while !self.enough.is_said() {
+            let round = self.held(self.gather()).await?;
+            if round.is_empty() {
+                break;
+            }
+            let gone = Gone::default();
+            let outcome = self.held(handle(round, &gone)).await;
+            lock(&self.hidden).retain(|id, _| !lock(&gone.0).contains(id));
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// The next letters, up to [`ROUND`] or a page more.
+    async fn gather(&self) -> Result<Vec<Letter>, CliError> {
+        let mut round = Vec::new();
+        while round.len() < ROUND && !self.enough.is_said() {
+            let page = self.receive().await?;
+            if page.is_empty() {
+                break;
+            }
+            round.extend(self.noted(page));
+        }
+        Ok(round)
+    }
+
+    /// Runs `work` while what is in hand stays hidden, however long it takes.
+    async fn held<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let every = Duration::from_secs(HIDDEN_SECONDS.unsigned_abs().into()) / 3;
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(every) => {}
+            }
+            if let Err(error) = self.hide(HIDDEN_SECONDS).await {
+                // What is shown too early is at worst replayed twice.
+                tracing::warn!(%error, "letters in hand could not be kept hidden");
+            }
+        }
+    }
+}
+
+/// Ids of letters that were deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Gone(Mutex<HashSet<String>>);
+
+impl Gone {
+    pub(crate) fn add(&self, ids: &[String]) {
+        lock(&self.0).extend(ids.iter().cloned());
+    }
+}
+
+/// Hands letters to `handle` many at a time, each once, and keeps them hidden meanwhile; for letters
+/// whose order or common cost matters more than their speed.
+///
+/// # Errors
+/// The first of a call or of `handle`; what was read is shown again all the same.
+pub(crate) async fn in_rounds<H>(
+    sqs: &Client,
+    queue: &DeadLetterQueue,
+    enough: &Enough,
+    handle: H,
+) -> Result<(), CliError>
+where
+    H: AsyncFn(Vec<Letter>, &Gone) -> Result<(), CliError>,
+{
+    let sweep = Sweep::new(sqs, queue, enough);
+    let end = sweep.rounds(&handle).await;
+    if end.is_err() {
+        enough.say();
+    }
+    let shown = sweep.show_again().await;
+    end?;
+    shown
 }
 
 /// Deletes letters; answers with those that are gone.

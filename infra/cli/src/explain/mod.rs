@@ -16,6 +16,7 @@ use crate::print::{json_to, text_to};
 use crate::target::Target;
 use crate::timeline::{self, Event, ending};
 use search::Found;
+pub(crate) use search::reference;
 use sentence::sentence;
 
 /// What is known of one event.

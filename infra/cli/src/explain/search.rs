@@ -30,7 +30,7 @@ pub(super) async fn find(journal: &Journal, args: &ExplainArgs) -> Result<Option
 }
 
 /// `slot#s1@3`, as in the header `Callboard-Commit`.
-fn reference(text: &str) -> Option<(StreamId, u64)> {
+pub(crate) fn reference(text: &str) -> Option<(StreamId, u64)> {
     let (stream, number) = text.rsplit_once('@')?;
     let stream = StreamId::try_from(stream.to_owned()).ok()?;
     Some((stream, number.parse().ok()?))

@@ -5,8 +5,11 @@
     reason = "a test says by its line what was not there"
 )]
 
+mod effect;
 mod live;
 mod place;
+mod relay;
+mod relay_place;
 
 use std::collections::BTreeMap;
 

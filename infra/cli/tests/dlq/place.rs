@@ -82,6 +82,12 @@ impl Place {
 
     /// `callboard dlq …` on this place; its answer.
     pub(crate) async fn dlq(&self, typed: &[&str]) -> Result<String, CliError> {
+        let (told, outcome) = self.told(typed).await;
+        outcome.map(|()| told)
+    }
+
+    /// The same; what it told, and how it ended.
+    pub(crate) async fn told(&self, typed: &[&str]) -> (String, Result<(), CliError>) {
         let file = self.env_file.to_str().unwrap();
         let words = ["callboard", "dlq"].iter().chain(typed);
         let cli = Cli::try_parse_from(words.copied().chain(["--env-file", file]));
@@ -89,8 +95,8 @@ impl Place {
             panic!("`dlq` was typed");
         };
         let mut out = Vec::new();
-        dlq::run_to(&args, &mut out).await?;
-        Ok(String::from_utf8(out).unwrap())
+        let outcome = dlq::run_to(&args, &mut out).await;
+        (String::from_utf8(out).unwrap(), outcome)
     }
 
     pub(crate) async fn json(&self, typed: &[&str]) -> Value {
@@ -133,12 +139,6 @@ impl Place {
                 all.push(message);
             }
         }
-    }
-
-    /// The same by many at once.
-    pub(crate) async fn take_side_by_side(&self, variable: &str) -> Vec<Message> {
-        let takers = (0..8).map(|_| self.take(variable));
-        futures::future::join_all(takers).await.concat()
     }
 
     pub(crate) async fn depth(&self, name: &str) -> u64 {
