@@ -23,6 +23,7 @@ use callboard_runtime::batch::{Batch, Outlet, SqsRecord};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Journal;
+use callboard_runtime::metrics::{self, Metric};
 use callboard_runtime::queue::Queue;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::table::Table;
@@ -88,6 +89,9 @@ fn is_schedule(event: &Value) -> bool {
 async fn swept(deps: &sweep::Deps) -> Result<Value, lambda_runtime::Error> {
     let swept = sweep::run(deps).await?;
     let overdue_ms = u64::try_from(swept.overdue.as_millis()).unwrap_or(u64::MAX);
+    if swept.overdue > Duration::ZERO {
+        metrics::observe(Metric::DeadlineOverdue, swept.overdue);
+    }
     let (seen, handed_over, failed) = (swept.seen, swept.handed_over, swept.failed);
     if handed_over > 0 {
         tracing::info!(

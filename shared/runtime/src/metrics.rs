@@ -42,7 +42,7 @@ pub enum Metric {
     /// (`repeat`, `park`).
     LeaseOutcomeUnknown,
     /// How long after it was due a step was taken (an expiry, a second look, a first offer), told by
-    /// whoever commits it.
+    /// whoever commits it; and how long what is still open has been due, told by the sweep.
     DeadlineOverdue,
     /// Messages set aside; by the class of their error.
     DeadLetters,

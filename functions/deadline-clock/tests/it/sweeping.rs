@@ -5,6 +5,7 @@ use std::time::Duration;
 use callboard_contracts::waitlist::{CandidateNotFound, SlotEvent};
 use callboard_contracts::{Fold, SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_runtime::journal::Loaded;
+use callboard_runtime::metrics::Metric;
 use callboard_testkit::{Fault, cause};
 use serde::{Deserialize, Serialize};
 
@@ -202,4 +203,19 @@ async fn of_two_sweeps_at_once_both_succeed() {
     other.expect("swept");
     assert_eq!(told(&world).await.len(), 1);
     assert_eq!(swept(&world).await.0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_open_work_has_been_due_is_measured_and_nothing_when_there_is_none() {
+    let mut world = World::new().await;
+    let measured = world.measure();
+    world.sweep().await.expect("swept");
+    commit(&world, "s-1", Some(("2026-03-02T10:01:00.000Z", OWNER))).await;
+    commit(&world, "s-2", Some(("2026-03-02T10:03:00.000Z", OWNER))).await;
+    world.run_until("2026-03-02T10:04:00.000Z").await;
+    world.sweep().await.expect("swept");
+    assert_eq!(
+        measured.values(Metric::DeadlineOverdue),
+        [serde_json::json!([180_000])]
+    );
 }

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use callboard_contracts::{Envelope, Timestamp};
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
-use callboard_testkit::{World as Kit, failed};
+use callboard_testkit::{Measured, World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -91,6 +91,13 @@ impl World {
     pub async fn sweep(&self) -> Result<Value, lambda_runtime::Error> {
         let event = LambdaEvent::new(sample("scheduled"), Context::default());
         self.service.clone().oneshot(event).await
+    }
+
+    /// Meters the function from here on.
+    pub fn measure(&mut self) -> Measured {
+        let (service, measured) = Measured::of(self.service.clone(), self.kit.clock());
+        self.service = service;
+        measured
     }
 
     /// Starts the function anew, as Lambda does with another sandbox.
