@@ -61,7 +61,7 @@ CFN_LINT = [
     ),
     Break(
         "E9112",
-        "DeadlineClockFunction",
+        "NotificationPlannerFunction",
         "            ScalingConfig: {MaximumConcurrency: !Ref WorkerConcurrency}\n",
         "",
         "          Properties:",
@@ -93,11 +93,11 @@ CFN_LINT = [
     Break(
         "E9123",
         "EmailSenderQueue",
-        "SqsManagedSseEnabled: true",
-        "SqsManagedSseEnabled: false",
+        "SqsManagedSseEnabled: !If [HasKmsKey, false, true]",
+        "SqsManagedSseEnabled: !If [HasKmsKey, false, false]",
         "SqsManagedSseEnabled:",
     ),
-    Break("E9124", "WaitlistEventsTopic", "      KmsMasterKeyId: alias/aws/sns\n"),
+    Break("E9124", "WaitlistEventsTopic", "      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, alias/aws/sns]\n"),
     Break(
         "E9125",
         "EmailSenderQueuePolicy",
@@ -108,8 +108,7 @@ CFN_LINT = [
     Break(
         "E9131",
         "QueryApiLogGroup",
-        "    Properties:\n      RetentionInDays: !Ref LogRetentionDays\n",
-        "    Properties: {}\n",
+        "      RetentionInDays: !Ref LogRetentionDays\n",
     ),
     Break(
         "E9132",
@@ -128,7 +127,7 @@ CFN_LINT = [
 
 # checkov reports a resource, not a line of it, and much else besides: a broken copy breaks several rules.
 CHECKOV = [
-    Break("CKV_AWS_26", "WaitlistEventsTopic", "      KmsMasterKeyId: alias/aws/sns\n"),
+    Break("CKV_AWS_26", "WaitlistEventsTopic", "      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, alias/aws/sns]\n"),
     Break("CKV_AWS_28", "ContactsTable", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
     Break("CKV_AWS_45", "CommandApiFunction", "FUNCTION_NAME: command-api", f"AWS_SECRET: '{NO_SECRET}'"),
     Break("CKV_AWS_60", "QueryApiRole", "{Service: lambda.amazonaws.com}", "{AWS: '*'}"),
@@ -141,8 +140,7 @@ CHECKOV = [
     Break(
         "CKV_AWS_66",
         "QueryApiLogGroup",
-        "    Properties:\n      RetentionInDays: !Ref LogRetentionDays\n",
-        "    Properties: {}\n",
+        "      RetentionInDays: !Ref LogRetentionDays\n",
     ),
     Break("CKV_AWS_95", "HttpApiStage", "AccessLogSettings:", "RouteSettings:"),
     Break("CKV_AWS_364", "CommandApiPermission", "SourceArn:", "EventSourceToken:"),

@@ -2,7 +2,7 @@
 
 import { CfnResource, Validations } from 'aws-cdk-lib';
 import { CfnRoute } from 'aws-cdk-lib/aws-apigatewayv2';
-import { CfnRole } from 'aws-cdk-lib/aws-iam';
+import { CfnPolicy, CfnRole } from 'aws-cdk-lib/aws-iam';
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
@@ -30,6 +30,8 @@ export function acknowledge(included: CfnInclude): void {
       note(child, 'APIG4', reason);
     } else if (child instanceof CfnSecret) {
       note(child, 'SMG4', 'Its keys sign links that must stay valid; they are rotated by the parameter LinkKeys.');
+    } else if (child instanceof CfnPolicy && id === 'TracingPolicy') {
+      note(child, 'IAM5[Resource::*]', 'X-Ray has no resource that PutTraceSegments could name.');
     } else if (child instanceof CfnRole && id === 'OutboxRelayRole') {
       const streams = `Resource::<${logicalId(included, 'JournalTable')}.Arn>/stream/*`;
       note(child, `IAM5[${streams}]`, 'ListStreams knows no single stream; all of this one table are named.');

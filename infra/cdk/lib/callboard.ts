@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CfnRule, Duration, SecretValue, Token } from 'aws-cdk-lib';
 import { ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
@@ -63,6 +64,17 @@ export interface CallboardProps {
   readonly alarmTopic?: ITopic;
   /** The dashboard in CloudWatch. @default true */
   readonly dashboard?: boolean;
+  /** Whether Lambda writes X-Ray segments of the invocations. @default false */
+  readonly tracing?: boolean;
+  /**
+   * A key for tables, topics, queues, logs and the secret; infra/DEPLOYMENT.md says what its policy must allow.
+   * @default keys of AWS
+   */
+  readonly encryptionKey?: IKey;
+  /** Concurrency kept for command-api, and its limit. @default none is reserved */
+  readonly reservedConcurrencyCommandApi?: number;
+  /** Concurrency kept for the relay, and its limit. @default none is reserved */
+  readonly reservedConcurrencyOutboxRelay?: number;
   /** How long an offer stands if the released slot does not say. @default 30 minutes */
   readonly offerWindow?: Duration;
   /** How long after its deadline an offer lapses at the earliest. @default 5 seconds */
@@ -143,6 +155,10 @@ export class Callboard extends Construct {
 /** From typed properties to the template's parameters; undefined is the template's default. */
 export function valuesOf(props: CallboardProps): Record<string, string | undefined> {
   const seconds = (duration?: Duration): string | undefined => duration?.toSeconds().toString();
+  const reserved = (name: 'reservedConcurrencyCommandApi' | 'reservedConcurrencyOutboxRelay'): string | undefined => {
+    if (props[name] === 0) throw new Error(`Callboard: ${name} 0 would turn the function off`);
+    return props[name]?.toString();
+  };
   const jwt = props.authorizer?.kind === 'jwt' ? props.authorizer : undefined;
   const { transport } = props.mail;
   if (jwt && !jwt.issuer) throw new Error('Callboard: a JWT authorizer needs an issuer');
@@ -153,6 +169,10 @@ export function valuesOf(props: CallboardProps): Record<string, string | undefin
     LogRetentionDays: props.logRetention?.toString(),
     AlarmTopicArn: props.alarmTopic?.topicArn,
     Dashboard: props.dashboard?.toString(),
+    Tracing: props.tracing === undefined ? undefined : props.tracing ? 'Active' : 'PassThrough',
+    KmsKeyArn: props.encryptionKey?.keyArn,
+    ReservedConcurrencyCommandApi: reserved('reservedConcurrencyCommandApi'),
+    ReservedConcurrencyOutboxRelay: reserved('reservedConcurrencyOutboxRelay'),
     Authorizer: props.authorizer?.kind,
     JwtIssuer: jwt?.issuer,
     JwtAudience: jwt?.audience?.join(','),

@@ -134,5 +134,6 @@ test('a value that the template does not allow is refused by name', () => {
   refused({ mail: { ...MAIL, from: 'Desk <desk@clinic.example>' } }, /MailFrom .* expected a plain address/);
   refused({ publicUrl: 'https://clinic.example/' }, /PublicUrl/);
   refused({ authorizer: { kind: 'jwt', issuer: '' } }, /needs an issuer/);
+  refused({ reservedConcurrencyCommandApi: 0 }, /reservedConcurrencyCommandApi 0 would turn the function off/);
   refused({ functions: join(built, 'nowhere') }, /has no bootstrap; run: cargo lambda build --release/);
 });

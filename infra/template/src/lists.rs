@@ -235,6 +235,14 @@ pub const RESOURCE_TYPES: &[ResourceType] = &[
         inert: &["DashboardBody", "DashboardName"],
         attributes: &[],
     },
+    // What a role gets where a switch is on that means something on AWS alone: X-Ray, KMS.
+    ResourceType {
+        name: "AWS::IAM::Policy",
+        standing: Standing::Inert,
+        served: &[],
+        inert: &["PolicyDocument", "PolicyName", "Roles"],
+        attributes: &[],
+    },
     ResourceType {
         name: "AWS::Lambda::Permission",
         standing: Standing::Inert,
