@@ -118,10 +118,25 @@ CFN_LINT = [
         "LogGroup:",
     ),
     Break("E9132", "WaitlistCascadeFunction", line="LogGroup:"),
+    Break("E9133", "OutboxRelayIteratorAgeAlarm", "#outboxrelay", "#relay", "AlarmDescription:"),
     Break(
         "E9134",
         "OutboxRelayIteratorAgeAlarm",
         "      AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]\n",
+    ),
+    Break(
+        "E9135",
+        "SubscriptionsDeadLetterQueueAlarm",
+        "SubscriptionsDeadLetterQueue.QueueName",
+        "EmailSenderDeadLetterQueue.QueueName",
+        seen_at="SubscriptionsDeadLetterQueue",
+    ),
+    Break(
+        "E9136",
+        "EmailSenderQueueAgeAlarm",
+        "ApproximateAgeOfOldestMessage",
+        "NumberOfMessagesSent",
+        seen_at="EmailSenderQueue",
     ),
 ]
 
