@@ -84,11 +84,11 @@ CFN_LINT = [
     Break(
         "E9121",
         "CommandApiRole",
-        "[dynamodb:Query, dynamodb:PutItem]",
-        "[dynamodb:Query, 'dynamodb:Put*']",
-        "dynamodb:Put*",
+        "[logs:CreateLogStream, logs:PutLogEvents]",
+        "[logs:CreateLogStream, 'logs:Put*']",
+        "logs:Put*",
     ),
-    Break("E9122", "QueryApiRole", "!GetAtt ViewsTable.Arn", "'*'", "Resource: '*'"),
+    Break("E9122", "QueryApiRole", "!GetAtt QueryApiLogGroup.Arn", "'*'", "Resource: '*'"),
     Break("E9122", "QueryApiRole", "/index/by-correlation", "/index/*", "/index/*"),
     Break(
         "E9123",
