@@ -3,8 +3,13 @@
 //! A message says that a stream has reached a commit; the views of that stream are then written
 //! from its fold. The message's own data are not used: messages come twice and in any order, the
 //! journal does not.
+//!
+//! [`rebuild`] does the same for streams of which no message tells, as `callboard replay` has it.
 
+pub mod kind;
 pub mod projection;
+pub mod rebuild;
+pub mod rows;
 pub mod view;
 
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! What stands in the table `views` for one stream: pure, from fold to rows.
 //!
 //! The rows of a stream follow from its document alone. So the rows to take away are known as
-//! well: those of the document that stood there before, less those of the new one.
+//! well: those of the document that stood there before, less those of the new one. And a row's key
+//! says whose it is.
 
 use callboard_contracts::StreamId;
 use callboard_contracts::stream::Fold;
@@ -47,7 +48,7 @@ pub trait Document: Serialize + DeserializeOwned + Sized + Send + Sync {
     fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error>;
 }
 
-fn key(pk: String, sk: String) -> Key {
+const fn key(pk: String, sk: String) -> Key {
     Key { pk, sk }
 }
 
@@ -56,6 +57,22 @@ impl Key {
     #[must_use]
     pub fn of(stream: &StreamId) -> Self {
         key(stream.as_str().to_owned(), VIEW_SORT_KEY.to_owned())
+    }
+
+    /// The stream that a row under this key would be of; none if no row of ours has such a key.
+    #[must_use]
+    pub fn owner(&self) -> Option<StreamId> {
+        let entry;
+        let stream = match self.pk.split_once('#')?.0 {
+            _ if self.sk == VIEW_SORT_KEY => &self.pk,
+            "waitlist" | "open" => &self.sk,
+            "candidates" => {
+                entry = format!("entry#{}", self.sk.split_once('#')?.1);
+                &entry
+            }
+            _ => return None,
+        };
+        StreamId::try_from(stream.clone()).ok()
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::dlq::DlqArgs;
+use crate::replay::ReplayArgs;
 
 pub use alone::{EngineArgs, MailboxArgs};
 pub use dev::{DevArgs, ElsewhereArgs, Parameter, by_name};
@@ -22,7 +23,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  a step of the demo or bench failed, a running system stopped by itself, the system refused
-     what it was given, what was asked for is not there, or dead letters stay that were to leave
+     what it was given, what was asked for is not there, dead letters stay that were to leave, or streams
+     cannot be read
   2  the command line, or a file that it names, was not understood
   3  a port is in use or may not be used
   4  the state directory cannot be written, or is in use by another process
@@ -30,6 +32,7 @@ Exit codes:
   6  the template or one of its parameters is not valid
   7  anything else that kept the system from starting, or from answering
   8  a limit given to `lag` is exceeded
+  9  a view is not what its journal says, as `replay` without --execute found
   130  stopped by Ctrl-C or SIGTERM in the midst of a replay; run it again to go on";
 
 /// `callboard`, as typed.
@@ -113,6 +116,18 @@ pub enum Command {
     /// it is told to --execute.
     #[command(after_help = EXIT_CODES)]
     Dlq(DlqArgs),
+
+    /// Rebuilds a view from the journal, or shows it as it was at a time
+    ///
+    /// Of the system that --env-file describes, while it runs. Reads the whole journal in segments
+    /// side by side, folds each stream as it passes, and puts right the rows that differ, those of
+    /// one stream in one transaction: readers never miss one, and what the projector writes
+    /// meanwhile stands. Rows that no stream explains are removed. Without --execute it only says
+    /// what differs. Ctrl-C and `kill -9` lose nothing; run it again to go on.
+    ///
+    /// Notifications and timelines are no views: query-api reads them from the journal itself.
+    #[command(after_help = crate::replay::help())]
+    Replay(ReplayArgs),
 
     /// Shows how far each consumer is behind, and its dead letters
     ///

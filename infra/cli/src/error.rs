@@ -113,6 +113,12 @@ pub enum CliError {
     /// Some dead letters stay that were to leave.
     #[error("{0} dead letters were not taken and stay where they are; see the list above")]
     LettersStay(usize),
+    /// A view is not what its journal says.
+    #[error("the view is not what the journal says; see above")]
+    Differs,
+    /// A long command met what may pass.
+    #[error("not finished: {0}; run it again to go on")]
+    Unfinished(String),
     /// Somebody asked a long command to stop.
     #[error("stopped as asked; run it again to go on")]
     Stopped,
@@ -156,8 +162,9 @@ impl CliError {
                 CheckpointError::Damaged { .. } | CheckpointError::Format { .. } => 5,
             },
             Self::Exceeded(_) => 8,
+            Self::Differs => 9,
             Self::Host(_) | Self::Io { .. } | Self::Credentials(_) => 7,
-            Self::Silent(_) | Self::Aws(_) => 7,
+            Self::Silent(_) | Self::Aws(_) | Self::Unfinished(_) => 7,
         }
     }
 }

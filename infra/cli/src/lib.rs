@@ -5,7 +5,7 @@
 //!   tests use it as the commands do.
 //! * [`dev`], [`demo`], [`mod@bench`], [`engine`] and [`mailbox`] are the commands that run
 //!   something; [`publish`], [`trace`], [`explain`] and [`lag`] look at a system that runs anywhere,
-//!   by its [`target`] and [`api`]; [`mod@dlq`] mends one, by its queues; [`mod@args`] is what may
+//!   by its [`target`] and [`api`]; [`mod@dlq`] mends one by its queues, [`mod@replay`] by its journal; [`mod@args`] is what may
 //!   be typed, which [`completions`] tells a shell.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
@@ -31,6 +31,7 @@ pub mod mailbox;
 pub mod ports;
 mod print;
 pub mod publish;
+pub mod replay;
 mod servers;
 pub mod services;
 mod signals;
@@ -61,5 +62,6 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Lag(args) => lag::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
     }
 }

@@ -96,6 +96,14 @@ impl Target {
         })
     }
 
+    /// The physical names of all tables.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.env.variables.iter().filter_map(|(variable, name)| {
+            let ours = variable.starts_with(PREFIX) && variable.ends_with("_TABLE");
+            ours.then_some(name.as_str())
+        })
+    }
+
     /// The physical names of the functions that are deployed by themselves; of `callboard dev`'s
     /// there are none.
     pub fn functions(&self) -> impl Iterator<Item = &str> {

@@ -42,6 +42,7 @@ fn bash_completes_commands_and_their_options() {
     assert_eq!(bash_offers(&["callboard", "tr"]), ["trace"]);
     assert_eq!(bash_offers(&["callboard", "lag", "--max-d"]), ["--max-dlq"]);
     assert_eq!(bash_offers(&["callboard", "dlq", "exp"]), ["export"]);
+    assert_eq!(bash_offers(&["callboard", "replay", "--vi"]), ["--view"]);
 }
 
 #[test]
@@ -55,6 +56,7 @@ fn every_shell_is_told_of_every_command() {
             "explain",
             "lag",
             "dlq",
+            "replay",
             "completions",
         ] {
             assert!(script.contains(command), "{shell} lacks {command}");

@@ -12,6 +12,7 @@
 //! | [`table`] | items of views and contacts: keys, pages, conditional writes |
 //! | `http` (feature) | problem details, JSON bodies and requests of an HTTP API |
 //! | [`bulk`] | strongly consistent reads of many items in one call |
+//! | [`scan`] | a table read from end to end, in segments |
 //! | [`backoff`] | full jitter |
 //! | [`failure`] | the one shape of a handler's error: retry, hold, or dead-letter |
 //! | [`settings`], [`function`], [`clock`], [`telemetry`] | start, time and logs of a function |
@@ -35,6 +36,7 @@ pub mod lease;
 pub mod metrics;
 pub mod publish;
 pub mod queue;
+pub mod scan;
 pub mod settings;
 pub mod stream;
 pub mod table;

@@ -80,6 +80,12 @@ impl Table {
         &self.name
     }
 
+    /// The client, for reads in bulk.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// One item, as of now.
     ///
     /// # Errors
@@ -167,10 +173,13 @@ impl Table {
     /// # Panics
     /// Never: table and key are set.
     #[must_use]
-    pub fn remove(&self, pk: &str, sk: &str) -> Write {
+    pub fn remove(&self, pk: &str, sk: &str, condition: Option<Condition>) -> Write {
+        let (expression, values) = Condition::split(condition);
         let delete = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(key(pk, sk)))
+            .set_condition_expression(expression)
+            .set_expression_attribute_values(values)
             .build()
             .expect("table and key are set");
         Write::builder().delete(delete).build()

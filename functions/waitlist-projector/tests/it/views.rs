@@ -116,7 +116,7 @@ async fn a_view_rebuilt_from_the_journal_is_the_one_that_was_there() {
     let keys = before
         .keys()
         .map(|key| key.split_once(' ').expect("two parts"));
-    let removes = keys.map(|(pk, sk)| views.remove(pk, sk)).collect();
+    let removes = keys.map(|(pk, sk)| views.remove(pk, sk, None)).collect();
     views.write_all(removes).await.expect("removed");
     assert!(world.rows().await.is_empty());
     project(&world, ENTRY).await;

@@ -152,7 +152,7 @@ fn place(text: &str) -> Result<Place, String> {
 }
 
 /// A moment, or how long ago.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }

@@ -9,12 +9,12 @@ pub mod filter;
 mod letter;
 mod look;
 mod mend;
-mod pace;
+pub(crate) mod pace;
 mod queues;
 mod relay;
 mod replay;
 mod send;
-mod sweep;
+pub(crate) mod sweep;
 
 use std::io::{self, Write};
 

@@ -42,6 +42,7 @@ mod committed;
 mod correlation;
 mod error;
 mod item;
+mod passing;
 mod size;
 
 use aws_sdk_dynamodb::Client;
@@ -58,6 +59,7 @@ pub use error::{
     AppendError, CommitError, Conflict, EVENTS_MAX, JournalError, TRANSACTION_ITEMS_MAX,
 };
 pub use item::{Item, due_bucket};
+pub use passing::Passing;
 pub use size::{ITEM_BYTES_MAX, WRITE_UNIT_BYTES, item_bytes, write_units};
 
 use crate::fault::AwsFault;
@@ -132,6 +134,17 @@ impl<S: Fold> Loaded<S> {
             number,
             last: None,
             complete: false,
+        }
+    }
+
+    /// A stream at a commit that carries its state.
+    fn at(commit: &Committed, state: S) -> Self {
+        Self {
+            stream: commit.stream.clone(),
+            state,
+            number: commit.number,
+            last: Some(CommitMeta::of(commit)),
+            complete: true,
         }
     }
 
@@ -225,9 +238,7 @@ impl Journal {
                     });
                 }
                 if let Some(state) = snapshot_of::<S>(&commit) {
-                    base.state = state;
-                    base.number = commit.number;
-                    base.last = Some(CommitMeta::of(&commit));
+                    base = Loaded::at(&commit, state);
                     break 'pages;
                 }
                 newer.push(commit);
