@@ -125,6 +125,8 @@ step 'deployed by change set'
 } >"$built/env"
 "$binaries/callboard" demo --env-file "$built/env"
 step 'the story was told'
+PYTHON=$venv/bin/python infra/scripts/try-operations.sh "$built/env" "$binaries/callboard"
+step 'dead letters, trace and lag were tried'
 if [ "${1:-}" = --keep ]; then
     echo "Names and addresses:  . $built/env      (Ctrl-C ends it)"
     wait "$EMULATOR_PID"
