@@ -181,24 +181,26 @@ fn an_alarm_on_a_metric_of_ours_names_one_that_is_written_with_these_dimensions(
             continue;
         }
         seen += 1;
-        let name = text.split_once("MetricName: ").expect("one metric").1;
-        let name = name.lines().next().unwrap_or_default();
-        let known = Metric::ALL.into_iter().any(|metric| metric.name() == name);
-        assert!(known, "{id}: {name}");
+        for name in text.split("MetricName: ").skip(1) {
+            let name = name.lines().next().unwrap_or_default();
+            let known = Metric::ALL.into_iter().any(|metric| metric.name() == name);
+            assert!(known, "{id}: {name}");
+        }
         let dimensions: Vec<&str> = text
             .lines()
             .filter_map(|line| line.trim().strip_prefix("- {Name: "))
             .filter_map(|rest| rest.strip_suffix('}'))
             .collect();
-        let [stack, function] = dimensions[..] else {
-            panic!("{id}: {dimensions:?}")
-        };
-        assert_eq!(
-            stack,
-            format!("{}, Value: !Ref AWS::StackName", DIMENSIONS[0])
-        );
-        let value = function.strip_prefix(&format!("{}, Value: ", DIMENSIONS[1]));
-        assert!(functions().contains(value.expect("a function")), "{id}");
+        for pair in dimensions.chunks(2) {
+            let [stack, function] = pair else {
+                panic!("{id}: {dimensions:?}")
+            };
+            let of_stack = format!("{}, Value: !Ref AWS::StackName", DIMENSIONS[0]);
+            assert_eq!(*stack, of_stack, "{id}");
+            let value = function.strip_prefix(&format!("{}, Value: ", DIMENSIONS[1]));
+            assert!(functions().contains(value.expect("a function")), "{id}");
+        }
+        assert!(!dimensions.is_empty(), "{id}");
     }
     assert_eq!(seen, 2);
 }
