@@ -20,7 +20,7 @@ pub(super) use report::Relayed;
 
 /// Where the relay reads, and where it publishes to.
 #[derive(Debug, Clone)]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     journal: Journal,
     streams: Client,
     topics: Topics,
