@@ -1,6 +1,7 @@
 //! What people on call rely on, against what there is.
 
 mod dashboard;
+mod runbook;
 
 use callboard_cli::system::TEMPLATE;
 
