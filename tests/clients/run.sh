@@ -4,6 +4,7 @@
 # script, and prints a line per check and one at the end.
 #
 #   tests/clients/run.sh [SCRIPT...]       e.g. tests/clients/run.sh boto3_sqs.py
+#   tests/clients/run.sh --install-python  only the Python clients, and nothing is run
 #
 #   CALLBOARD_BIN=PATH       the callboard to run; else it is built
 #   CALLBOARD_CI_STRICT=1    a client that cannot be installed is an error, not a skip
@@ -102,6 +103,10 @@ run() {
     passed=$((passed + ok)) failed=$((failed + bad))
 }
 
+if [ "${1:-}" = --install-python ]; then
+    install_python
+    exit
+fi
 scratch=$(mktemp -d)
 trap stop EXIT
 have_python=yes have_node=yes

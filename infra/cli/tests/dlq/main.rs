@@ -10,6 +10,8 @@ mod live;
 mod place;
 mod relay;
 mod relay_place;
+#[cfg(unix)]
+mod script;
 
 use std::collections::BTreeMap;
 
