@@ -1,16 +1,19 @@
 //! `callboard dev`: the system until somebody stops it, with a line per event.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use callboard_host::{Registry, Resource, Roles};
+use serde_json::json;
 
 use crate::args::{DevArgs, StateArgs, by_name};
 use crate::error::CliError;
-use crate::live;
+use crate::live::{self, Form};
 use crate::ports::Port;
+use crate::print::json_line_to;
 use crate::services::{Elsewhere, described};
 use crate::signals::StopSignals;
 use crate::system::{self, Options, StateDirectory, System, TEMPLATE, TEMPLATE_NAME};
@@ -22,6 +25,13 @@ pub(crate) const SMTP_PORT: u16 = 1025;
 
 /// Name of the env file in the state directory.
 const ENV_FILE: &str = "env";
+
+/// Variables that whoever reads a log must not learn.
+const CREDENTIALS: [&str; 3] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
 
 /// Runs until Ctrl-C, SIGTERM, or the end of a part.
 ///
@@ -35,13 +45,18 @@ pub async fn run(args: &DevArgs) -> Result<(), CliError> {
     }
     let env_file = env_file_of(args);
     let mut system = System::start(options_of(args)?).await?;
-    announce(
-        &system,
-        &args.elsewhere.elsewhere(),
-        &env_file,
-        begun.elapsed(),
-    )?;
-    let live = (!args.quiet).then(|| start_live(&system)).flatten();
+    if args.json {
+        announce_json(&system, &env_file, begun.elapsed())?;
+    } else {
+        announce(
+            &system,
+            &args.elsewhere.elsewhere(),
+            &env_file,
+            begun.elapsed(),
+        )?;
+    }
+    let form = if args.json { Form::Json } else { Form::Words };
+    let live = (!args.quiet).then(|| start_live(&system, form)).flatten();
     let outcome = tokio::select! {
         () = signals.asked() => Ok(()),
         error = system.ended() => Err(error),
@@ -94,6 +109,10 @@ async fn teardown(args: &DevArgs) -> Result<(), CliError> {
         return Err(CliError::NothingElsewhere);
     }
     let done = system::teardown(&options_of(args)?).await?;
+    if args.json {
+        let done = json!({ "deleted": done.removed, "leftAlone": done.foreign });
+        return json_line_to(&mut io::stdout(), &done);
+    }
     for name in &done.removed {
         say(&format!("deleted     {name}\n"))?;
     }
@@ -131,6 +150,25 @@ fn announce(
     say(&text)
 }
 
+/// The credentials are in the env file alone, which only its owner may read: this may go to a log.
+fn announce_json(system: &System, env_file: &Path, took: Duration) -> Result<(), CliError> {
+    let addresses = system.addresses();
+    let is_public = |name: &str| !CREDENTIALS.contains(&name);
+    let variables = system.env().variables.iter();
+    let environment: BTreeMap<_, _> = variables.filter(|(name, _)| is_public(name)).collect();
+    let ready = json!({
+        "ready": true,
+        "seconds": took.as_secs_f64(),
+        "api": addresses.api,
+        "mailbox": addresses.mailbox,
+        "smtp": addresses.smtp.to_string(),
+        "engine": addresses.engine,
+        "envFile": env_file,
+        "environment": environment,
+    });
+    json_line_to(&mut io::stdout(), &ready)
+}
+
 pub(crate) fn say(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -141,7 +179,7 @@ pub(crate) fn say(text: &str) -> Result<(), CliError> {
 }
 
 /// The lines go beside the system's work; without a journal there are none.
-fn start_live(system: &System) -> Option<tokio::task::JoinHandle<()>> {
+fn start_live(system: &System, form: Form) -> Option<tokio::task::JoinHandle<()>> {
     let Some(Resource::Table {
         stream_arn: Some(stream_arn),
         ..
@@ -151,6 +189,6 @@ fn start_live(system: &System) -> Option<tokio::task::JoinHandle<()>> {
     };
     let (sdk, stream_arn) = (system.sdk().clone(), stream_arn.clone());
     Some(tokio::spawn(async move {
-        live::show(&sdk, &stream_arn, io::stdout()).await;
+        live::show(&sdk, &stream_arn, form, io::stdout()).await;
     }))
 }

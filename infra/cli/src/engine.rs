@@ -1,10 +1,16 @@
 //! `callboard engine`: DynamoDB with Streams, SQS and SNS on one port, and nothing
 //! else.
 
+use std::collections::BTreeMap;
+use std::io;
+
+use serde_json::json;
+
 use crate::args::EngineArgs;
 use crate::dev::{say, state_of};
 use crate::error::CliError;
 use crate::ports::{Port, listen, url_of};
+use crate::print::json_line_to;
 use crate::services::DUMMY_CREDENTIAL;
 use crate::signals::StopSignals;
 use crate::state::open_engine;
@@ -28,12 +34,7 @@ pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
     let engine = open_engine(&state_of(&args.state), config).await?;
     engine.set_public_url(url.clone());
     let region = &args.region;
-    // Both names of the region: boto3 reads the one, newer SDKs the other.
-    say(&format!(
-        "Ready: DynamoDB, SQS and SNS at {url}\n\
-         export AWS_ENDPOINT_URL={url} AWS_REGION={region} AWS_DEFAULT_REGION={region} \
-         AWS_ACCESS_KEY_ID={DUMMY_CREDENTIAL} AWS_SECRET_ACCESS_KEY={DUMMY_CREDENTIAL}\n"
-    ))?;
+    announce(&url, region, args.json)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let served = engine.serve(listener, async {
         // Dropped or sent: both mean stop.
@@ -50,4 +51,28 @@ pub async fn run(args: &EngineArgs) -> Result<(), CliError> {
         }
         _ = &mut served => Err(CliError::Ended("the AWS engine")),
     }
+}
+
+/// What to export: both names of the region, for boto3 reads the one, newer SDKs the other.
+fn announce(url: &str, region: &str, json: bool) -> Result<(), CliError> {
+    let environment = [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_ACCESS_KEY_ID", DUMMY_CREDENTIAL),
+        ("AWS_SECRET_ACCESS_KEY", DUMMY_CREDENTIAL),
+    ];
+    if json {
+        let environment: BTreeMap<_, _> = environment.into_iter().collect();
+        let ready = json!({ "ready": true, "url": url, "environment": environment });
+        return json_line_to(&mut io::stdout(), &ready);
+    }
+    let words: Vec<String> = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    say(&format!(
+        "Ready: DynamoDB, SQS and SNS at {url}\nexport {}\n",
+        words.join(" ")
+    ))
 }

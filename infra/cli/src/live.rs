@@ -24,14 +24,23 @@ const WAIT_HEADER: &str = "x-callboard-wait-ms";
 /// Pause after a failed read, and before looking for new shards.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// For whom a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A person.
+    Words,
+    /// A program.
+    Json,
+}
+
 /// Shows events of the stream, from now on, until the output is gone.
-pub(crate) async fn show(sdk: &SdkConfig, stream_arn: &str, mut out: impl Write) {
+pub(crate) async fn show(sdk: &SdkConfig, stream_arn: &str, form: Form, mut out: impl Write) {
     let client = Client::new(sdk);
     let mut shard = None;
     loop {
         match newest_shard(&client, stream_arn).await {
             Some(newest) if shard.as_ref() != Some(&newest) => {
-                let read = follow(&client, stream_arn, &newest, &mut out).await;
+                let read = follow(&client, stream_arn, &newest, form, &mut out).await;
                 if read.is_break() {
                     return;
                 }
@@ -57,6 +66,7 @@ async fn follow(
     client: &Client,
     stream_arn: &str,
     shard: &str,
+    form: Form,
     out: &mut impl Write,
 ) -> std::ops::ControlFlow<()> {
     use std::ops::ControlFlow::{Break, Continue};
@@ -82,7 +92,7 @@ async fn follow(
             return Continue(());
         };
         for record in answer.records() {
-            for line in lines_of(record) {
+            for line in lines_of(record, form) {
                 if writeln!(out, "{line}").is_err() {
                     return Break(());
                 }
@@ -94,11 +104,14 @@ async fn follow(
 }
 
 /// The events of one record; none for what is no commit (a removal by TTL, say).
-fn lines_of(record: &Record) -> Vec<String> {
+fn lines_of(record: &Record, form: Form) -> Vec<String> {
     let commit = commit_of(record);
     let lines = commit.iter().flat_map(|commit| {
         let events = commit.events.iter();
-        events.map(|event| line(commit, &event.event_type))
+        events.map(|event| match form {
+            Form::Words => line(commit, &event.event_type),
+            Form::Json => json_line(commit, &event.event_type),
+        })
     });
     lines.collect()
 }
@@ -134,6 +147,17 @@ fn line(commit: &Committed, event_type: &str) -> String {
         short_type(event_type),
         commit.stream.to_string()
     )
+}
+
+fn json_line(commit: &Committed, event_type: &str) -> String {
+    let at = Timestamp::from_millisecond(commit.at.as_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let event = json!({
+        "at": at.to_string(),
+        "type": event_type,
+        "stream": commit.stream.to_string(),
+        "correlationId": commit.cause.correlation_id,
+    });
+    json!({ "event": event }).to_string()
 }
 
 /// `waitlist.slot-released` of `callboard.waitlist.slot-released.v1`; foreign types

@@ -1,12 +1,16 @@
 //! `callboard mailbox`: the SMTP server that shows what it gets, alone; for functions that run
 //! elsewhere, as under `cargo lambda` or on an emulator.
 
+use std::io;
+
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::args::MailboxArgs;
 use crate::dev::{MAILBOX_PORT, SMTP_PORT, say, state_of};
 use crate::error::CliError;
 use crate::ports::{Port, address_of, listen, url_of};
+use crate::print::json_line_to;
 use crate::servers::{Servers, serve_mailbox};
 use crate::signals::StopSignals;
 use crate::state::open_mailbox;
@@ -26,7 +30,12 @@ pub async fn run(args: &MailboxArgs) -> Result<(), CliError> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = Servers::new();
     serve_mailbox(&mut servers, &mailbox, http, smtp, stopped);
-    say(&format!("Ready: mails at {url}, SMTP at {smtp_address}\n"))?;
+    if args.json {
+        let ready = json!({ "ready": true, "mails": url, "smtp": smtp_address.to_string() });
+        json_line_to(&mut io::stdout(), &ready)?;
+    } else {
+        say(&format!("Ready: mails at {url}, SMTP at {smtp_address}\n"))?;
+    }
     let outcome = tokio::select! {
         () = signals.asked() => Ok(()),
         _ = servers.join_next() => Err(CliError::Ended("the mailbox")),

@@ -11,12 +11,26 @@ use crate::error::CliError;
 /// # Errors
 /// [`CliError::Io`] when it cannot be written.
 pub(crate) fn json_to(out: &mut impl Write, value: &impl Serialize) -> Result<(), CliError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| CliError::Io {
-        what: "the JSON cannot be made",
-        source: error.into(),
-    })?;
+    let mut text = serde_json::to_string_pretty(value).map_err(unmade)?;
     text.push('\n');
     text_to(out, &text)
+}
+
+/// A value as one line of JSON.
+///
+/// # Errors
+/// [`CliError::Io`] when it cannot be written.
+pub(crate) fn json_line_to(out: &mut impl Write, value: &impl Serialize) -> Result<(), CliError> {
+    let mut text = serde_json::to_string(value).map_err(unmade)?;
+    text.push('\n');
+    text_to(out, &text)
+}
+
+fn unmade(error: serde_json::Error) -> CliError {
+    CliError::Io {
+        what: "the JSON cannot be made",
+        source: error.into(),
+    }
 }
 
 /// A text as it is.

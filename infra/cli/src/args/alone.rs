@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{EXIT_CODES, StateArgs};
+use super::{EXIT_CODES, StateArgs, with_codes};
 use crate::state::{ACCOUNT, REGION};
 
 /// Shown below the long help of `engine`.
@@ -10,6 +10,7 @@ const ENGINE_USE: &str = "\
 Examples:
   callboard engine                                 port 4566, state in ./.callboard
   callboard engine --ephemeral --port 0            for one run of tests: any port, in memory
+  callboard engine --json --port 0 | jq --unbuffered -r .url
   callboard engine --state .engine --region eu-west-1 --account 111122223333
 
 Standard output has two lines, once calls are answered; all else is on standard error:
@@ -32,6 +33,18 @@ pub(super) fn engine_help() -> String {
     format!("{ENGINE_USE}\n\n{EXIT_CODES}")
 }
 
+pub(super) fn mailbox_help() -> String {
+    with_codes(
+        "  callboard mailbox                                mails at port 8025, SMTP at port 1025
+  callboard mailbox --ephemeral --port 0 --smtp-port 0
+  callboard mailbox --json --ephemeral | jq --unbuffered -r .smtp
+  curl http://127.0.0.1:8025/                      what has come, as JSON
+
+Standard output has one line, once mail is taken: Ready: mails at URL, SMTP at ADDRESS, or with
+--json {\"ready\": true, \"mails\": URL, \"smtp\": ADDRESS}.",
+    )
+}
+
 /// Options of `engine`.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
@@ -51,6 +64,10 @@ pub struct EngineArgs {
     /// http://127.0.0.1:9000 of `cargo lambda watch`
     #[arg(long, value_name = "URL", value_parser = web_url)]
     pub lambda_endpoint: Option<String>,
+
+    /// Print one line of JSON when ready, in place of words: url, and environment to export
+    #[arg(long)]
+    pub json: bool,
 
     /// Where state is kept.
     #[command(flatten)]
@@ -86,6 +103,10 @@ pub struct MailboxArgs {
     /// Port of the mailbox's SMTP [default: 1025, or any free one]
     #[arg(long, value_name = "PORT")]
     pub smtp_port: Option<u16>,
+
+    /// Print one line of JSON when ready, in place of words
+    #[arg(long)]
+    pub json: bool,
 
     /// Where state is kept.
     #[command(flatten)]

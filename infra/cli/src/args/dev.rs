@@ -6,8 +6,22 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::StateArgs;
+use super::{StateArgs, with_codes};
 use crate::services::{Elsewhere, Endpoint};
+
+pub(super) fn help() -> String {
+    with_codes(
+        "  callboard dev                                    port 8787, state in ./.callboard
+  callboard dev --ephemeral --port 0 --engine-port 0 --mailbox-port 0 --smtp-port 0
+  callboard dev --parameter OfferWindowSeconds=60 --template mine.yaml
+  callboard dev --json --quiet | jq --unbuffered -r .api     one line, once it is ready
+  callboard dev --endpoint http://localhost:4566 --prefix mine-    on LocalStack; see --teardown
+
+With --json standard output has one JSON object per line: {\"ready\": true, …} once calls are
+answered, with addresses and variables (but not the credentials, which the env file has), then
+{\"event\": {…}} for each event unless --quiet. --teardown answers with one object.",
+    )
+}
 
 /// Options of `dev`.
 #[derive(Debug, Clone, Args)]
@@ -58,6 +72,10 @@ pub struct DevArgs {
     /// No line per event
     #[arg(long, short)]
     pub quiet: bool,
+
+    /// Print JSON lines: one when ready, with addresses and names, and one per event
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Services that are not the engine of this process.

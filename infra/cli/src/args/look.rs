@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::EXIT_CODES;
+use super::with_codes;
 
 /// Which system.
 #[derive(Debug, Clone, Args)]
@@ -147,11 +147,6 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
         .ok_or("expected a number of seconds above zero")
 }
 
-/// Examples, then the exit codes.
-fn with_codes(examples: &str) -> String {
-    format!("Examples:\n{examples}\n\n{EXIT_CODES}")
-}
-
 pub(super) fn trace_help() -> String {
     with_codes(
         "  callboard trace 0190b8c2-4b8e-7c61-9d5a-0c7b3f0d8a11
@@ -162,10 +157,10 @@ pub(super) fn trace_help() -> String {
 
 pub(super) fn explain_help() -> String {
     with_codes(
-        "  callboard explain evt-001 --source shop            another system's event
-  callboard explain 'slot#s1@3'                      the first event of a commit
-  callboard explain 5b1e…-… --correlation-id order-7 an event in an envelope, at once
-  callboard explain 5b1e…-…                          the same by its id alone: reads the whole journal",
+        "  callboard explain evt-001 --source shop              another system's event
+  callboard explain 'slot#s1@3'                        the first event of a commit
+  callboard explain 5b1e…-… --correlation-id order-7   an event in an envelope, at once
+  callboard explain 5b1e…-…                            the same by its id alone: reads the whole journal",
     )
 }
 
@@ -174,6 +169,17 @@ pub(super) fn lag_help() -> String {
         "  callboard lag --watch                              a table that refreshes
   callboard lag --max-backlog 1000 --max-dlq 0       for a cron job: exit code 8 is the alarm
   callboard lag --json | jq '.consumers[] | select(.deadLetters > 0).name'",
+    )
+}
+
+pub(super) fn dlq_help() -> String {
+    with_codes(
+        "  callboard dlq list                               per queue: reason, function, type, how many
+  callboard dlq show --first 3 --reason throttled
+  callboard dlq replay --queue email-sender        says what it would do; --execute does it
+  callboard dlq replay --help                      each has examples of its own
+
+Without this binary: infra/scripts/replay-dlq.sh, with bash and the AWS CLI.",
     )
 }
 

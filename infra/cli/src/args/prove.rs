@@ -4,12 +4,38 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::with_codes;
+
+pub(super) fn demo_help() -> String {
+    with_codes(
+        "  callboard demo                                   on a system of its own, some ten seconds
+  callboard demo --env-file .callboard/env         on the one that `callboard dev` runs
+  callboard demo --env-file stack.env              on a deployed stack that may send to a mailbox
+  callboard demo --json | jq 'select(.ok == false)'
+
+With --json standard output has one JSON object per line: each step's as it ends (step, title, ok,
+seconds, facts, details; reason if it failed), then the whole story's (ok, steps, seconds).",
+    )
+}
+
+pub(super) fn bench_help() -> String {
+    with_codes(
+        "  callboard bench                                  tables; some minutes
+  callboard bench --json > today.json
+  callboard bench --events 500 --journal-sizes 1000    a short one",
+    )
+}
+
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Play on the running system whose `dev` wrote this file
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+
+    /// Print JSON lines in place of the story: one per step, and one at the end
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `bench`.

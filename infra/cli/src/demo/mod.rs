@@ -19,7 +19,7 @@ use crate::env_file::EnvFile;
 use crate::error::CliError;
 use crate::system::{Options, System};
 pub use narrator::colours_wanted;
-use narrator::{Narrator, Tone, seconds};
+use narrator::{Audience, Narrator, Tone, seconds};
 use world::{Failed, Step, World};
 
 /// The demo's own system waits only this long after a deadline before it lets an
@@ -41,7 +41,7 @@ pub(crate) struct Story<W> {
 /// [`CliError::Demo`] names the step that failed and what was found there.
 pub async fn run(args: &DemoArgs) -> Result<(), CliError> {
     let begun = Instant::now();
-    let mut narrator = Narrator::stdout();
+    let mut narrator = Narrator::stdout(args.json);
     narrator.line(
         Tone::Title,
         "Callboard: a released slot becomes an accepted offer and a delivered e-mail",
@@ -89,12 +89,9 @@ async fn tell<W: Write>(
         run: id[..6].to_owned(),
     };
     match story.scenes().await {
-        Ok(()) => {
-            let text = format!("\nAll of it happened, in {}.", seconds(begun.elapsed()));
-            story.narrator.line(Tone::Good, &text)
-        }
+        Ok(()) => story.narrator.end(None, begun.elapsed()),
         Err(Failed(reason)) => {
-            story.narrator.line(Tone::Bad, &format!("    ✗ {reason}"))?;
+            story.narrator.end(Some(&reason), begun.elapsed())?;
             Err(CliError::Demo {
                 step: story.narrator.current_step().to_owned(),
                 reason,
@@ -130,7 +127,7 @@ impl From<CliError> for Failed {
 /// # Errors
 /// As [`run`].
 pub async fn run_on(env: EnvFile, out: impl Write) -> Result<(), CliError> {
-    let narrator = Narrator::new(out, false);
+    let narrator = Narrator::new(out, Audience::Person { colours: false });
     tell(
         env,
         Path::new("the given variables"),

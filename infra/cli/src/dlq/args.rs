@@ -6,14 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::filter::Filter;
-use crate::args::{EXIT_CODES, TargetArgs};
+use crate::args::{TargetArgs, with_codes};
 
 /// A copy of a letter that failed this often again is not sent once more.
 const REPLAYS_MAX: u32 = 3;
-
-fn with_examples(examples: &str) -> String {
-    format!("Examples:\n{examples}\n\n{EXIT_CODES}")
-}
 
 /// Options of `dlq`.
 #[derive(Debug, Clone, Args)]
@@ -31,14 +27,14 @@ pub enum DlqCommand {
     /// SQS knows no look without taking: each letter is received, hidden from others for a moment
     /// and shown again, and its receive count rises. In a FIFO queue only the first ten of a group
     /// can be seen.
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq list
   callboard dlq list --queue email-sender --since 2h
   callboard dlq list --env-file stack.env --type 'callboard.waitlist.*' --json"))]
     List(ListArgs),
 
     /// Shows letters with their reason, attributes and body
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq show                               the first one found
   callboard dlq show --first 5 --reason 'unknown event type'
   callboard dlq show 5ca1ab1e --json"))]
@@ -59,7 +55,7 @@ pub enum DlqCommand {
     /// stream while that keeps it (24 hours), else from the journal by time, which reads all of it:
     /// without --execute you are told what that takes, and nothing is read. --rate then counts commits.
     /// What cannot be published stays, and you are told why.
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq replay                             says what it would do
   callboard dlq replay --queue outbox-relay-failure --execute
   callboard dlq replay --queue email-sender --since 2h --execute --rate 50
@@ -70,21 +66,21 @@ pub enum DlqCommand {
     ///
     /// The original stays in its queue, marked with callboard-edited, so that `replay` leaves it;
     /// the copy says with callboard-edited-from which letter it was made of.
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq edit 5ca1ab1e --output letter.json          writes its body to edit
   callboard dlq edit 5ca1ab1e --body letter.json            says what it would do
   callboard dlq edit 5ca1ab1e --body letter.json --execute"))]
     Edit(EditArgs),
 
     /// Deletes letters for good
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq drop --queue email-sender --until 3d               says what it would do
   callboard dlq export --until 3d --output old.jsonl && callboard dlq drop --until 3d --execute
   callboard dlq drop --queue email-sender --all --execute"))]
     Drop(DropArgs),
 
     /// Writes letters as JSON lines, and leaves them where they are
-    #[command(after_help = with_examples("\
+    #[command(after_help = with_codes("\
   callboard dlq export --output letters.jsonl
   callboard dlq export --queue email-sender | jq .reason"))]
     Export(ExportArgs),
