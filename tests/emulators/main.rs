@@ -1,7 +1,7 @@
 //! What others' tools make of the template and of the functions: the template read by cfn-lint with
 //! our rules, the template deployed by AWS's own tool to an emulator of AWS with real `bootstrap`
-//! binaries, and the samples invoked by `cargo lambda`. What the emulator does otherwise than AWS is
-//! in `tests/README.md`.
+//! binaries, the next version deployed over it, and the samples invoked by `cargo lambda`. What the
+//! emulator does otherwise than AWS is in `tests/README.md`.
 //!
 //! Each installs its tools on its first run. Where they cannot be had it says so on standard error
 //! and passes, unless `CALLBOARD_CI_STRICT=1`.
@@ -43,6 +43,14 @@ fn a_stack_deployed_by_sam_tells_the_whole_story_and_leaves_nothing_behind() {
     let _turn = TOOLS_OF_AWS.lock().unwrap_or_else(PoisonError::into_inner);
     run("emulated-deployment.sh", &[], |said| {
         said.contains("All of it happened") && said.contains("torn down")
+    });
+}
+
+#[test]
+fn work_in_flight_survives_a_deployment_that_changes_event_versions_and_its_rollback() {
+    let _turn = TOOLS_OF_AWS.lock().unwrap_or_else(PoisonError::into_inner);
+    run("emulated-upgrade.sh", &[], |said| {
+        said.contains("nothing lost, nothing misread, nothing sent twice")
     });
 }
 

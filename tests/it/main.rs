@@ -13,6 +13,7 @@
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
 //! | [`least_privilege`] | a function may do what it does, and nothing else |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
+//! | [`versions`] | filters take events in any version; the upgrade test's next version can be made |
 //!
 //! [`house`] is the system under test, in two builds: as `callboard dev` starts it, on sockets
 //! and real time, and in one thread on virtual time, with faults between every function and its
@@ -32,4 +33,5 @@ mod sending;
 mod story;
 mod sweep;
 mod template;
+mod versions;
 mod virtual_time;
