@@ -1,5 +1,6 @@
 //! The cascade against the embedded engine, in process and on virtual time.
 
+mod binary;
 mod messages;
 mod rules;
 mod world;
