@@ -11,7 +11,7 @@
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
 //! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
-//! | [`least_privilege`] | a function may do what it does, and nothing else |
+//! | [`least_privilege`] | a function may do what it does, and nothing else; every house is held to its roles |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
 //! | [`versions`] | filters take events in any version; the upgrade test's next version can be made |
 //!

@@ -17,7 +17,7 @@
 //! Every wait is `tokio::time`, and the clock is the SDK configuration's time source, so
 //! the whole runs under paused time. What is *not* here: throttling and account limits,
 //! the reduced polling after errors, concurrency reserved for a function, authorizers,
-//! cold starts, and any knowledge of IAM.
+//! cold starts, and any knowledge of IAM: [`Roles`] hands each function's on to whoever has it.
 
 mod batch_response;
 mod error;

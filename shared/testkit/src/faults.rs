@@ -170,6 +170,15 @@ impl Faults {
             .build()
     }
 
+    /// The same configuration, with these faults before the client that `base` has, whatever that
+    /// is: a guard, for instance.
+    #[must_use]
+    pub fn before(&self, base: &SdkConfig) -> SdkConfig {
+        let client = base.http_client().unwrap_or_else(|| self.client.clone());
+        let plan = Arc::clone(&self.plan);
+        Self { client, plan }.sdk_config(base)
+    }
+
     /// The next request of `operation` (or of [`ANY`]) meets `fault`; faults queue up.
     pub fn next(&self, operation: &str, fault: Fault) {
         self.plan()
@@ -337,8 +346,12 @@ fn broken() -> ConnectorError {
     ConnectorError::io("the connection broke (injected)".into())
 }
 
-/// `PutItem` of `X-Amz-Target: DynamoDB_20120810.PutItem`, or of a form's `Action=`.
+/// `PutItem` of `X-Amz-Target: DynamoDB_20120810.PutItem`, or of a form's `Action=`; `SendEmail` by
+/// its path, for SES v2 has neither.
 fn operation(request: &HttpRequest) -> String {
+    if request.uri().contains("/v2/email/outbound-emails") {
+        return "SendEmail".to_owned();
+    }
     if let Some((_, operation)) = request
         .headers()
         .get("x-amz-target")

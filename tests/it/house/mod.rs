@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 pub use door::{Answer, Door};
 use roles::{Watched, guarded};
-pub use still::{FUNCTIONS, Setup, Site};
+pub use still::{FUNCTIONS, SES, Setup, Site};
 
 /// Longest wait on real time, wide for a machine that builds at the same time.
 const PATIENCE_LIVE: Duration = Duration::from_secs(60);

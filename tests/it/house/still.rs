@@ -9,9 +9,9 @@ use callboard_engine::{Clock, Engine, EngineConfig};
 use callboard_host::{Host, HostConfig, Registry, Resources, Service};
 use callboard_mailbox::Mailbox;
 use callboard_template::{Parameters, Stack};
-use callboard_testkit::Faults;
 use callboard_testkit::policy::Ledger;
 use callboard_testkit::time::virtual_start;
+use callboard_testkit::{Fault, Faults};
 
 use super::roles::{Watched, guarded};
 use super::{Door, House, Keep, PATIENCE_STILL, PAUSE_STILL, mailbox, pipe};
@@ -24,6 +24,12 @@ const PUBLIC_URL: &str = "http://board.example";
 
 /// Seed of what is drawn in a still house.
 const SEED: u64 = 7;
+
+/// The template's `MailTransport` for SES.
+pub const SES: &str = "ses";
+
+/// Mails that a still house's SES takes: more than any test sends there.
+const SES_MAILS_MAX: usize = 100;
 
 /// Every function of the template.
 pub const FUNCTIONS: [&str; 8] = [
@@ -42,6 +48,7 @@ type Layer = Box<dyn Fn(&str, Service) -> Service + Send + Sync>;
 
 /// How a still house differs from the template's defaults.
 pub struct Setup {
+    pub template: String,
     pub parameters: BTreeMap<String, String>,
     pub layer: Layer,
 }
@@ -50,6 +57,7 @@ impl Default for Setup {
     /// The template's own waits: they cost nothing on virtual time.
     fn default() -> Self {
         Self {
+            template: TEMPLATE.to_owned(),
             parameters: BTreeMap::new(),
             layer: Box::new(|_, service| service),
         }
@@ -97,7 +105,7 @@ impl Site {
             .with("PublicUrl", PUBLIC_URL)
             .with("LinkKeys", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE");
         parameters.values.extend(setup.parameters.clone());
-        let stack = callboard_template::load(TEMPLATE_NAME, TEMPLATE, &parameters);
+        let stack = callboard_template::load(TEMPLATE_NAME, &setup.template, &parameters);
         let engine = engine.await.expect("the engine opens");
         // Jitter is drawn from this thread's generator: the same in every run.
         fastrand::seed(SEED);
@@ -139,7 +147,7 @@ impl Site {
         };
         let ledger = Ledger::default();
         let config = HostConfig {
-            function_sdk: sdk.clone(),
+            function_sdk: with_ses(&sdk),
             roles: guarded(&ledger),
             ..config
         };
@@ -161,12 +169,20 @@ impl Site {
     }
 }
 
+/// The engine's services, and beside them an SES that takes every mail and delivers none.
+fn with_ses(engine: &SdkConfig) -> SdkConfig {
+    let ses = Faults::around(engine.http_client().expect("the engine's client"));
+    let taken = Fault::Answer(200, r#"{"MessageId":"taken"}"#.to_owned());
+    ses.times("SendEmail", SES_MAILS_MAX, &taken);
+    ses.sdk_config(engine)
+}
+
 macro_rules! with_faults {
     ($faults:expr, $($name:literal => $function:ident),+ $(,)?) => {
         Registry::new()$(.with($name, {
             let faults = $faults[$name].clone();
             move |vars, sdk| {
-                let sdk = faults.sdk_config(&sdk);
+                let sdk = faults.before(&sdk);
                 async move { $function::build(&vars, &sdk).await }
             }
         }))+
@@ -186,7 +202,12 @@ fn registry(faults: &BTreeMap<&'static str, Faults>, post: &Mailbox) -> Registry
         "notification-planner" => notification_planner,
     }
     .with("email-sender", move |vars, sdk| {
-        let (sdk, provider) = (senders.sdk_config(&sdk), pipe::smtp(&post));
-        async move { email_sender::build_with(&vars, &sdk, provider).await }
+        let (sdk, provider) = (senders.before(&sdk), pipe::smtp(&post));
+        async move {
+            if vars["MAIL_TRANSPORT"] == SES {
+                return email_sender::build(&vars, &sdk).await;
+            }
+            email_sender::build_with(&vars, &sdk, provider).await
+        }
     })
 }

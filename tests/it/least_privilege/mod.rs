@@ -1,146 +1,157 @@
-//! Roles: what a function may not do is refused, and what it may is what it does.
+//! Least privilege: what a role does not allow is refused, and what it allows is what its function
+//! does.
+//!
+//! The first half holds in every test of a house: [`crate::house::roles`] gives each function its
+//! role, and an unexpected refusal fails the test. The second half is [`scenario`], which leads
+//! everywhere a call is made, and [`comparison`] with the roles; what is allowed and not called
+//! stands in `infra/policy/unused-actions.yaml` with its reason.
 
-use aws_config::SdkConfig;
-use callboard_cli::system::{TEMPLATE, TEMPLATE_NAME};
-use callboard_contracts::foreign::ForeignEvent;
-use callboard_contracts::{StreamId, Unfolded};
-use callboard_runtime::bulk;
-use callboard_runtime::fault::AwsFault;
-use callboard_runtime::journal::{AppendError, Commit, Journal, JournalError, Loaded};
-use callboard_runtime::table::Table;
-use callboard_template::{Parameters, Stack};
-use callboard_testkit::policy::{Guard, Place, Policy};
+mod comparison;
+mod identities;
+mod scenario;
 
-use crate::house::House;
-use crate::house::roles::lookup;
-use crate::story::order_of;
+use std::path::Path;
 
-/// The template as a house has it.
-fn stack(text: &str) -> Stack {
-    let parameters = Parameters::default()
-        .with("PublicUrl", "http://board.example")
-        .with("LinkKeys", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE");
-    let stack = callboard_template::load(TEMPLATE_NAME, text, &parameters);
-    stack.unwrap_or_else(|problems| panic!("{problems}"))
+use callboard_cli::system::TEMPLATE;
+
+use crate::house::{Setup, Site};
+use comparison::{Comparison, JUSTIFIED, Justified, stack};
+
+const BEGIN: &str = "<!-- roles: begin -->\n";
+const END: &str = "<!-- roles: end -->\n";
+
+/// A copy of the template with `old` replaced in one role.
+fn with_role(role: &str, old: &str, new: &str) -> String {
+    let from = TEMPLATE.find(&format!("\n  {role}:\n")).expect("the role");
+    let to = from
+        + TEMPLATE[from..]
+            .find("LogGroup:\n    Type")
+            .expect("its end");
+    let block = &TEMPLATE[from..to];
+    assert_eq!(block.matches(old).count(), 1, "{old} in {role}");
+    format!(
+        "{}{}{}",
+        &TEMPLATE[..from],
+        block.replace(old, new),
+        &TEMPLATE[to..]
+    )
 }
-
-/// The configuration of whoever has taken over a function.
-fn under_the_role_of(house: &House, function: &str) -> SdkConfig {
-    let stack = stack(TEMPLATE);
-    let lookup = lookup(house.host().resources());
-    let role = stack.function_by_binary(function).expect("a function");
-    let policy = Policy::of(role, &lookup);
-    let place = Place::of(&stack, &lookup);
-    Guard::new(function, policy, place, house.ledger().clone()).sdk_config(&house.sdk)
-}
-
-fn commit(house: &House, stream: &str) -> Commit {
-    let event = ForeignEvent {
-        event_type: "com.example.orders.order-placed.v1".to_owned(),
-        data: order_of("usr-456"),
-    };
-    let stream = StreamId::try_from(stream.to_owned()).expect("a stream");
-    let commit = Loaded::<Unfolded<ForeignEvent>>::fresh(stream)
-        .next(&callboard_testkit::cause(), house.now())
-        .event(event)
-        .build();
-    commit.expect("a commit")
-}
-
-/// The service's code.
-fn code(error: AppendError) -> String {
-    match error {
-        AppendError::Journal(JournalError::Aws(fault)) => fault.code,
-        error => panic!("{error}"),
-    }
-}
-
-fn refused<T>(result: Result<T, AwsFault>) -> bool {
-    result.is_err_and(|fault| fault.code == DENIED)
-}
-
-/// DynamoDB's code for what a role may not do.
-const DENIED: &str = "AccessDeniedException";
-
-/// Who may append to which kinds of streams.
-const WRITERS: [(&str, &[&str]); 8] = [
-    (
-        "command-api",
-        &["slot", "entry", "recipient", "event", "command"],
-    ),
-    ("waitlist-cascade", &["slot", "entry"]),
-    ("notification-planner", &["notification"]),
-    ("email-sender", &["notification"]),
-    ("query-api", &[]),
-    ("outbox-relay", &[]),
-    ("waitlist-projector", &[]),
-    ("deadline-clock", &[]),
-];
-
-/// Every kind of stream.
-const KINDS: [&str; 6] = [
-    "slot",
-    "entry",
-    "recipient",
-    "event",
-    "command",
-    "notification",
-];
 
 #[tokio::test(start_paused = true)]
-async fn a_function_appends_to_streams_of_its_own_kinds_alone() {
-    let house = House::still().await;
-    for (function, kinds) in WRITERS {
-        let sdk = under_the_role_of(&house, function);
-        let journal = Journal::open(&sdk, house.reference("JournalTable"));
-        for kind in KINDS {
-            let appended = journal.append(commit(&house, &format!("{kind}#by-{function}")));
-            let refusal = appended.await.err().map(code);
-            let expected = (!kinds.contains(&kind)).then(|| DENIED.to_owned());
-            assert_eq!(refusal, expected, "{function} to a {kind}");
-        }
-    }
-    let denials = house.ledger().take_denials();
-    let of_the_sender = denials.iter().map(ToString::to_string);
-    let expected = "email-sender may not: dynamodb:PutItem on \
-                    arn:aws:dynamodb:us-east-1:000000000000:table/test-JournalTable for \
-                    slot#by-email-sender";
-    assert!(
-        of_the_sender.into_iter().any(|told| told == expected),
-        "{denials:?}"
+async fn every_action_that_a_role_allows_is_called_or_justified() {
+    let recordings = scenario::everything().await;
+    let justified = Justified::read(JUSTIFIED);
+    let comparison = Comparison::of(TEMPLATE, &recordings);
+    println!("{}\n{}", comparison.told(), comparison.table(&justified));
+    assert_eq!(comparison.findings(&justified), Vec::<String>::new());
+    assert_eq!(
+        comparison.doubled(TEMPLATE, &recordings),
+        Vec::<String>::new()
     );
-    house.close().await;
+    in_the_document(&comparison.table(&justified));
+
+    // The same calls beside a copy that allows one thing more, and one that is more precise.
+    let old = "Action: [dynamodb:Query, dynamodb:BatchGetItem]";
+    let copy = with_role(
+        "EmailSenderRole",
+        old,
+        "Action: [dynamodb:Query, dynamodb:BatchGetItem, dynamodb:Scan]",
+    );
+    let findings = Comparison::of(&copy, &recordings).findings(&justified);
+    assert_eq!(
+        findings,
+        ["email-sender may dynamodb:Scan on JournalTable, and never does"]
+    );
+    let copy = with_role(
+        "WaitlistCascadeRole",
+        "['slot#*', 'entry#*']",
+        "['slot#*', 'entry#*', 'event#*']",
+    );
+    let findings = Comparison::of(&copy, &recordings).findings(&justified);
+    let expected =
+        "waitlist-cascade may dynamodb:PutItem on JournalTable for event#*, and never does";
+    assert_eq!(findings, [expected]);
+
+    // A justification of what is called, and one of what is not allowed.
+    let stale = "- {functions: [email-sender], actions: [dynamodb:Query, dynamodb:UpdateItem], \
+                 reason: nobody looked at this for years}";
+    let mut more = Justified::read(JUSTIFIED);
+    more.extend(Justified::read(stale));
+    assert_eq!(
+        comparison.findings(&more),
+        [
+            "email-sender: dynamodb:Query is justified, and is used or not allowed",
+            "email-sender: dynamodb:UpdateItem is justified, and is used or not allowed",
+        ]
+    );
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_sender_smuggles_no_slot_into_a_transaction_of_its_own_stream() {
-    let house = House::still().await;
-    let sdk = under_the_role_of(&house, "email-sender");
-    let journal = Journal::open(&sdk, house.reference("JournalTable"));
-    let both = ["notification#n", "slot#s"].map(|stream| commit(&house, stream));
-    let error = journal.append_all(both.into(), Vec::new()).await;
-    assert_eq!(error.err().map(code).as_deref(), Some(DENIED));
-    assert!(house.items("JournalTable").await.is_empty());
-    assert_eq!(house.ledger().take_denials().len(), 1);
-    house.close().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn personal_data_are_read_by_the_edge_and_the_sender_alone() {
-    let house = House::still().await;
-    house.register("anna").await;
-    for (function, _) in WRITERS {
-        let sdk = under_the_role_of(&house, function);
-        let contacts = Table::new(&sdk, house.reference("ContactsTable"));
-        let read = contacts.get("anna", "profile").await;
-        // The sender reads whole batches, and that alone.
-        assert_eq!(refused(read), function != "command-api", "{function}");
-        let table = house.reference("ContactsTable");
-        let keys = vec![bulk::Key::text(&table, "anna", "profile")];
-        let client = aws_sdk_dynamodb::Client::new(&sdk);
-        let read = bulk::get(&client, keys).await;
-        assert_eq!(refused(read), function != "email-sender", "{function}");
+/// Compares with `infra/policy/ROLES.md`; with `UPDATE_ROLES=1` writes it.
+fn in_the_document(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/policy/ROLES.md");
+    let document = std::fs::read_to_string(&path).expect("ROLES.md");
+    let (head, rest) = document.split_once(BEGIN).expect("the table's begin");
+    let (found, tail) = rest.split_once(END).expect("the table's end");
+    if std::env::var_os("UPDATE_ROLES").is_some() {
+        let document = format!("{head}{BEGIN}{table}{END}{tail}");
+        std::fs::write(&path, document).expect("written");
+        return;
     }
-    assert_eq!(house.ledger().take_denials().len(), 14);
+    assert_eq!(found, table, "write it anew with UPDATE_ROLES=1");
+}
+
+#[test]
+fn no_statement_of_a_role_is_left_out_by_a_switch() {
+    let statements: usize = stack(TEMPLATE)
+        .functions
+        .iter()
+        .map(|one| one.statements.len())
+        .sum();
+    let roles = TEMPLATE.split("\n  ").scan(false, |inside, line| {
+        if !line.starts_with(' ') && line.trim_end().ends_with(':') {
+            *inside = line.trim_end().ends_with("Role:");
+        }
+        Some(
+            *inside
+                && line
+                    .trim_start()
+                    .trim_start_matches("- ")
+                    .starts_with("Sid: "),
+        )
+    });
+    assert_eq!(roles.filter(|sid| *sid).count(), statements);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_the_role_lost_is_refused_and_named() {
+    let old = "Action: [dynamodb:Query, dynamodb:BatchGetItem]";
+    let template = with_role("EmailSenderRole", old, "Action: dynamodb:Query");
+    let setup = Setup {
+        template,
+        ..Setup::default()
+    };
+    let house = Site::new(setup).await.open().await;
+    let anna = house.register("anna").await;
+    house.order(&anna.id).await.expect(202);
+    let denials = house
+        .until("a refusal", async || {
+            let denials = house.ledger().take_denials();
+            (!denials.is_empty()).then_some(denials)
+        })
+        .await;
+    let told = denials[0].to_string();
+    let expected = "email-sender may not: dynamodb:BatchGetItem on \
+                    arn:aws:dynamodb:us-east-1:000000000000:table/test-JournalTable";
+    assert!(told.starts_with(expected), "{told}");
+    house.at_rest().await;
+    assert!(house.mails().await.is_empty(), "nothing is sent unread");
+    // What came after is the same refusal, once for each try.
+    assert!(
+        house
+            .ledger()
+            .take_denials()
+            .iter()
+            .all(|denial| denial.function == "email-sender")
+    );
     house.close().await;
 }
