@@ -274,31 +274,43 @@ impl Rebuild {
             if change == Change::default() {
                 return Ok(Settled::Right);
             }
-            if !self.write {
-                if applied < reached(&rows) && self.is_on_its_way(rows.as_ref()) {
-                    return Ok(Settled::OnItsWay);
-                }
-                // Rows read one by one may be of two moments; twice the same is no accident.
-                if before.as_ref() == Some(&change) {
+            if self.write {
+                let of = (kind, &main);
+                if self
+                    .put_right(of, standing.as_ref(), rows.as_ref(), also)
+                    .await?
+                {
                     return Ok(Settled::Wrong(change));
                 }
-                before = Some(change);
+                Backoff::CALL.wait(attempt).await;
                 continue;
             }
-            let writes = swap(
-                &self.deps.views,
-                (kind, &main),
-                standing.as_ref(),
-                rows.as_ref(),
-                also,
-            );
-            match self.deps.views.write_all(writes).await {
-                Ok(()) => return Ok(Settled::Wrong(change)),
-                Err(error) if overtaken(&error) => Backoff::CALL.wait(attempt).await,
-                Err(error) => return Err(unwritten(error)),
+            if applied < reached(&rows) && self.is_on_its_way(rows.as_ref()) {
+                return Ok(Settled::OnItsWay);
             }
+            // Rows read one by one may be of two moments; twice the same is no accident.
+            if before.as_ref() == Some(&change) {
+                return Ok(Settled::Wrong(change));
+            }
+            before = Some(change);
         }
         Err(Failure::retryable("others kept writing the same views"))
+    }
+
+    /// Whether nobody was faster.
+    async fn put_right(
+        &self,
+        of: (Kind, &Key),
+        standing: Option<&Standing>,
+        rows: Option<&Rows>,
+        also: &[Key],
+    ) -> Result<bool, Failure> {
+        let views = &self.deps.views;
+        match views.write_all(swap(views, of, standing, rows, also)).await {
+            Ok(()) => Ok(true),
+            Err(error) if overtaken(&error) => Ok(false),
+            Err(error) => Err(unwritten(error)),
+        }
     }
 
     /// The stream by itself, or why it cannot be read.
