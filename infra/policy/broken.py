@@ -84,11 +84,11 @@ CFN_LINT = [
     Break(
         "E9121",
         "CommandApiRole",
-        "[dynamodb:Query, dynamodb:PutItem]",
-        "[dynamodb:Query, 'dynamodb:Put*']",
-        "dynamodb:Put*",
+        "[logs:CreateLogStream, logs:PutLogEvents]",
+        "[logs:CreateLogStream, 'logs:Put*']",
+        "logs:Put*",
     ),
-    Break("E9122", "QueryApiRole", "!GetAtt ViewsTable.Arn", "'*'", "Resource: '*'"),
+    Break("E9122", "QueryApiRole", "!GetAtt QueryApiLogGroup.Arn", "'*'", "Resource: '*'"),
     Break("E9122", "QueryApiRole", "/index/by-correlation", "/index/*", "/index/*"),
     Break(
         "E9123",
@@ -118,10 +118,25 @@ CFN_LINT = [
         "LogGroup:",
     ),
     Break("E9132", "WaitlistCascadeFunction", line="LogGroup:"),
+    Break("E9133", "OutboxRelayIteratorAgeAlarm", "#outboxrelay", "#relay", "AlarmDescription:"),
     Break(
         "E9134",
         "OutboxRelayIteratorAgeAlarm",
         "      AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]\n",
+    ),
+    Break(
+        "E9135",
+        "SubscriptionsDeadLetterQueueAlarm",
+        "SubscriptionsDeadLetterQueue.QueueName",
+        "EmailSenderDeadLetterQueue.QueueName",
+        seen_at="SubscriptionsDeadLetterQueue",
+    ),
+    Break(
+        "E9136",
+        "EmailSenderQueueAgeAlarm",
+        "ApproximateAgeOfOldestMessage",
+        "NumberOfMessagesSent",
+        seen_at="EmailSenderQueue",
     ),
 ]
 

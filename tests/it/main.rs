@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`architecture`] | dependencies point down only; files stay in their rooms |
 //! | [`template`] | the topology that runs is the template's |
+//! | [`alarms`] | alarms listen to what the functions write |
 //! | [`end_to_end`] | the demo's story, orders, poison, and who gets no mail, as seen from outside (I8, I9) |
 //! | [`answers`] | links and answers: scanners, forgeries, too late, at once (I1, I2, I3) |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
@@ -20,6 +21,7 @@
 //! services. [`story`] is what people do in it, [`evidence`] what it leaves behind. No test
 //! sleeps: what takes time is waited for with a deadline.
 
+mod alarms;
 mod answers;
 mod architecture;
 mod end_to_end;

@@ -4,6 +4,18 @@ from collections import Counter
 
 from topology import Rule, named, path_to
 
+SQS_GUIDE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide"
+
+
+def watched(topology, metric):
+    """The queues whose metric an alarm watches."""
+    return {
+        named(dimension["Value"])
+        for _, properties in topology.each("AWS::CloudWatch::Alarm")
+        if (properties.get("Namespace"), properties.get("MetricName")) == ("AWS/SQS", metric)
+        for dimension in properties["Dimensions"]
+    }
+
 
 class LogsEnd(Rule):
     id = "E9131"
@@ -40,6 +52,23 @@ class FunctionHasItsLogGroup(Rule):
                 yield path, f"{function}: {group} belongs to another function as well"
 
 
+class AlarmNamesItsRunbook(Rule):
+    id = "E9133"
+    shortdesc = "Alarm whose description names no entry of the runbook"
+    description = "Who is woken has to know what it means and what mends it; the entry is tested in infra/cli"
+    source_url = (
+        "https://docs.aws.amazon.com/wellarchitected/latest/operational-excellence-pillar/"
+        "ops_event_response_process_per_alert.html"
+    )
+
+    def faults(self, topology):
+        for name, properties in topology.each("AWS::CloudWatch::Alarm"):
+            if f"infra/RUNBOOK.md#{name.lower()}" not in str(properties.get("AlarmDescription")).split():
+                yield path_to(
+                    name, "AlarmDescription"
+                ), f"{name}: AlarmDescription lacks infra/RUNBOOK.md#{name.lower()}"
+
+
 class AlarmReachesSomebody(Rule):
     id = "E9134"
     shortdesc = "Alarm without an action"
@@ -52,3 +81,27 @@ class AlarmReachesSomebody(Rule):
         for name, _ in alarms:
             if name not in heard:
                 yield path_to(name, "AlarmActions"), f"{name}: no AlarmActions"
+
+
+class DeadLettersAreNoticed(Rule):
+    id = "E9135"
+    shortdesc = "Dead-letter queue without an alarm"
+    description = "Messages would expire there unseen"
+    source_url = f"{SQS_GUIDE}/dead-letter-queues-alarms-cloudwatch.html"
+
+    def faults(self, topology):
+        seen = watched(topology, "ApproximateNumberOfMessagesVisible")
+        for queue in sorted(set(filter(None, topology.dead_letter_queues())) - seen):
+            yield path_to(queue), f"{queue}: no alarm on ApproximateNumberOfMessagesVisible"
+
+
+class BacklogIsNoticed(Rule):
+    id = "E9136"
+    shortdesc = "Consumed queue without an alarm on the age of its oldest message"
+    description = "A consumer that stands still fails at nothing and sets nothing aside"
+    source_url = f"{SQS_GUIDE}/sqs-available-cloudwatch-metrics.html"
+
+    def faults(self, topology):
+        seen = watched(topology, "ApproximateAgeOfOldestMessage")
+        for queue in sorted({queue for queue, _ in topology.consumers()} - seen):
+            yield path_to(queue), f"{queue}: no alarm on ApproximateAgeOfOldestMessage"
