@@ -97,6 +97,14 @@ CFN_LINT = [
         "SqsManagedSseEnabled: !If [HasKmsKey, false, false]",
         "SqsManagedSseEnabled:",
     ),
+    # Of two conditions, every choice counts.
+    Break(
+        "E9123",
+        "WaitlistCascadeQueue",
+        "KmsMasterKeyId: !If [HasKmsKey,",
+        "KmsMasterKeyId: !If [IsProduction,",
+        "SqsManagedSseEnabled:",
+    ),
     Break("E9124", "WaitlistEventsTopic", "      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, alias/aws/sns]\n"),
     Break(
         "E9125",
@@ -142,7 +150,9 @@ CFN_LINT = [
 
 # checkov reports a resource, not a line of it, and much else besides: a broken copy breaks several rules.
 CHECKOV = [
-    Break("CKV_AWS_26", "WaitlistEventsTopic", "      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, alias/aws/sns]\n"),
+    Break(
+        "CKV_AWS_26", "WaitlistEventsTopic", "      KmsMasterKeyId: !If [HasKmsKey, !Ref KmsKeyArn, alias/aws/sns]\n"
+    ),
     Break("CKV_AWS_28", "ContactsTable", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
     Break("CKV_AWS_45", "CommandApiFunction", "FUNCTION_NAME: command-api", f"AWS_SECRET: '{NO_SECRET}'"),
     Break("CKV_AWS_60", "QueryApiRole", "{Service: lambda.amazonaws.com}", "{AWS: '*'}"),

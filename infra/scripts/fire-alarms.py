@@ -23,7 +23,7 @@ from metric_math import evaluate
 
 STACK = "callboard"
 MADE = {"AWS::CloudWatch::Alarm", "AWS::SQS::Queue", "AWS::SNS::Topic"}
-# The shortest but one that CloudWatch takes; the emulator looks once in a period and back over three.
+# The shortest that CloudWatch takes of an alarm; the emulator looks once in a period and back over three.
 PERIOD_SECONDS = 10
 # A step takes half a minute to a minute: one period to go off, three to five to calm down.
 STEP_SECONDS_MAX = 180
@@ -38,7 +38,10 @@ def main():
         sys.exit(__doc__)
     runbook = entries_of(Path(sys.argv[2]))
     topic, inbox = alarm_topic()
-    alarms = deploy(copy_of(cfn_yaml.load(sys.argv[1])), topic)
+    template = cfn_yaml.load(sys.argv[1])
+    alarms = deploy(copy_of(template), topic)
+    if {alarm.logical_id for alarm in alarms} != set(alarms_of(template)):
+        sys.exit("not every alarm of the template is made with the defaults of its parameters")
     print(f"{len(alarms)} alarms are deployed", flush=True)
     run("is OK at first", alarms, inbox, lambda alarm: alarm.states == ["OK"])
     run("goes off and tells it", alarms, inbox, lambda alarm: "ALARM" in alarm.states and alarm.told, Alarm.fire)
@@ -182,10 +185,14 @@ def entries_of(runbook):
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
+def alarms_of(template):
+    return [name for name, one in template["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"]
+
+
 def copy_of(template):
     """The alarms with what they need of the template."""
     resources = template["Resources"]
-    kept, pending = {}, [name for name, one in resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    kept, pending = {}, alarms_of(template)
     while pending:
         name = pending.pop()
         if name not in kept:
