@@ -27,8 +27,14 @@ fn said<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     line.trim().strip_prefix(key)?.strip_prefix(": ")
 }
 
-/// The simple alarms of the template on metrics of our own, by their names.
-fn alarms(stack_name: &str) -> BTreeMap<&'static str, Heard> {
+/// Name and value, in a line that says a dimension.
+fn dimension(line: &str) -> Option<(&str, &str)> {
+    let pair = line.trim().strip_prefix("- {Name: ")?.strip_suffix('}')?;
+    pair.split_once(", Value: ")
+}
+
+/// The alarms of the template on metrics of our own, by their names: all that each listens to.
+fn alarms(stack_name: &str) -> BTreeMap<&'static str, Vec<Heard>> {
     let blocks = TEMPLATE.split("\n\n").filter(|block| {
         block.contains("Type: AWS::CloudWatch::Alarm")
             && block
@@ -37,18 +43,21 @@ fn alarms(stack_name: &str) -> BTreeMap<&'static str, Heard> {
     });
     let heard = blocks.map(|block| {
         let name = block.lines().find_map(|line| line.strip_suffix("Alarm:"));
-        let metric = block.lines().find_map(|line| said(line, "MetricName"));
-        let dimensions = block.lines().filter_map(|line| {
-            let pair = line.trim().strip_prefix("- {Name: ")?.strip_suffix('}')?;
-            let (name, value) = pair.split_once(", Value: ")?;
-            let value = value.replace("!Ref AWS::StackName", stack_name);
-            Some((name.to_owned(), value))
-        });
-        let heard = Heard {
-            metric: metric.expect("a metric").to_owned(),
-            dimensions: dimensions.collect(),
-        };
-        assert!(!block.contains("\n      Unit:"), "{block}");
+        let mut heard: Vec<Heard> = Vec::new();
+        for line in block.lines() {
+            if let Some(metric) = said(line, "MetricName") {
+                heard.push(Heard {
+                    metric: metric.to_owned(),
+                    dimensions: BTreeMap::new(),
+                });
+            }
+            if let Some((name, value)) = dimension(line) {
+                let value = value.replace("!Ref AWS::StackName", stack_name);
+                let last = heard.last_mut().expect("a metric");
+                last.dimensions.insert(name.to_owned(), value);
+            }
+        }
+        assert!(!block.contains(" Unit: "), "{block}");
         (name.expect("a name").trim(), heard)
     });
     heard.collect()
@@ -96,7 +105,10 @@ async fn an_alarm_on_a_metric_of_ours_hears_what_its_function_writes() {
         alarms.keys().collect::<Vec<_>>(),
         [&"DeadlineOverdue", &"LeaseOutcomeUnknown"]
     );
-    for (name, heard) in alarms {
+    let all = alarms
+        .into_iter()
+        .flat_map(|(name, heard)| heard.into_iter().map(move |heard| (name, heard)));
+    for (name, heard) in all {
         let metric = Metric::ALL
             .into_iter()
             .find(|metric| metric.name() == heard.metric)
