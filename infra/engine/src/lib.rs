@@ -16,6 +16,7 @@
 //! a paused `current_thread` runtime. What lives here may not depend on any other crate of ours.
 
 mod clock;
+mod cloudwatch;
 mod config;
 mod connector;
 mod dynamo;

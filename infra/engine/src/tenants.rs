@@ -9,7 +9,7 @@ use crate::sns::{Outside, Sender};
 use crate::sqs::{self, SqsError};
 use crate::state::Place;
 use crate::wire::{Answer, Call, Destination};
-use crate::{Clock, dynamo, sns};
+use crate::{Clock, cloudwatch, dynamo, sns};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +80,9 @@ impl Tenant {
             Destination::Dynamo(operation) => self.dynamo.answer(&operation, call).await,
             Destination::Sqs(operation) => {
                 sqs::answer(&self.messages, &operation, &call.body).await
+            }
+            Destination::CloudWatch(operation) => {
+                cloudwatch::answer(&self.messages, &operation, &call.body).await
             }
             Destination::Form(fields) if sqs::query::is_for_sqs(&fields, &call.path) => {
                 sqs::query::answer(&self.messages, fields, call).await

@@ -28,6 +28,7 @@ pub(crate) struct Call {
 pub(crate) enum Destination {
     Dynamo(String),
     Sqs(String),
+    CloudWatch(String),
     /// Query protocol: the form's fields, `Action` among them.
     Form(Vec<(String, String)>),
     Health,
@@ -100,6 +101,9 @@ impl Call {
                     Destination::Dynamo(operation.to_owned())
                 }
                 Some(("AmazonSQS", operation)) => Destination::Sqs(operation.to_owned()),
+                Some(("GraniteServiceVersion20100801", operation)) => {
+                    Destination::CloudWatch(operation.to_owned())
+                }
                 _ => Destination::Unnamed,
             };
         }

@@ -37,6 +37,9 @@ pub(crate) enum Ready<'a> {
 /// The longest delay of a message, in milliseconds (AWS, "Amazon SQS message quotas": 15 minutes).
 const DELAY_MS_MAX: i64 = 900_000;
 
+/// Rows that are looked at for the oldest message, of those that wait and of those under a lease.
+const OLDEST_LOOKED_AT: i64 = 1_000;
+
 const COLUMNS: &str = "id, queue, lane, visible_at, leased_at, receives, sent_at, first_at, \
      message_id, body, details";
 
@@ -333,6 +336,39 @@ impl Work<'_> {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         Ok((total, leased, delayed))
+    }
+
+    /// When the oldest message of a queue was sent, delayed ones apart. Approximate in a long
+    /// backlog: it looks at the first [`OLDEST_LOOKED_AT`] of those that wait and of those under a
+    /// lease, in the order in which they can be received.
+    pub(crate) fn oldest(&mut self, queue: i64, fifo: bool) -> Result<Option<i64>, StorageError> {
+        let (waiting, leased) = if fifo {
+            (
+                "SELECT sent_at FROM messages WHERE id IN \
+                 (SELECT head FROM lanes WHERE queue = ?1 AND open_at <= ?2 LIMIT ?3)",
+                "SELECT sent_at FROM messages \
+                 WHERE queue = ?1 AND lane IS NOT NULL AND leased_at > 0 LIMIT ?3",
+            )
+        } else {
+            (
+                "SELECT sent_at FROM messages WHERE queue = ?1 AND lane IS NULL \
+                 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT ?3",
+                "SELECT sent_at FROM messages \
+                 WHERE queue = ?1 AND lane IS NULL AND leased_at > 0 LIMIT ?3",
+            )
+        };
+        let mut oldest: Option<i64> = None;
+        for part in [waiting, leased] {
+            let found: Option<i64> = self
+                .db
+                .prepare_cached(&format!("SELECT MIN(sent_at) FROM ({part})"))?
+                .query_row(params![queue, self.now, OLDEST_LOOKED_AT], |row| row.get(0))?;
+            oldest = match (oldest, found) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(oldest)
     }
 
     /// Messages of a FIFO queue that were never received and may not yet be: among those that came

@@ -7,6 +7,7 @@ mod functions;
 mod hook;
 mod killed;
 mod killed_deliveries;
+mod metrics;
 mod moves;
 mod publishing;
 mod query;

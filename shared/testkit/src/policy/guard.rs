@@ -68,6 +68,10 @@ impl Guard {
     }
 
     /// What the request asks for, if all of it is allowed; else the refusal.
+    #[allow(
+        clippy::result_large_err,
+        reason = "the refusal is the SDK's own answer"
+    )]
     fn judge(&self, call: &Call) -> Result<Vec<Access>, Result<HttpResponse, ConnectorError>> {
         let role = &self.0;
         let principal = role.place.principal(&role.function);
