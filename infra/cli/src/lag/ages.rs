@@ -1,5 +1,5 @@
-//! Ages, which CloudWatch alone knows (the engine answers for queues): neither SQS nor Lambda tells them. By its JSON protocol and not
-//! by its SDK, which would cost every build a minute for one call.
+//! Ages, which CloudWatch alone knows (the engine answers for queues): neither SQS nor Lambda tells
+//! them. By its JSON protocol and not by its SDK, which would cost every build a minute for one call.
 
 use std::collections::BTreeMap;
 
