@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::waitlist::Urgency;
 use callboard_contracts::{EntryId, RecipientId, StreamId, WaitlistId};
-use callboard_domain::waitlist::entry::{self, Entry, Join};
+use callboard_domain::waitlist::entry::{self, Entry, Join, Wishes};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
@@ -57,6 +57,7 @@ pub(crate) async fn join(
         recipient_id: parsed.recipient_id,
         service: parsed.service,
         urgency: parsed.urgency.unwrap_or(Urgency::Routine),
+        wishes: Wishes::default(),
     };
     let stream = StreamId::entry(&command.entry_id);
     let loaded = deps

@@ -14,7 +14,7 @@ use callboard_contracts::{Cause, StreamId, Timestamp};
 use callboard_domain::waitlist::cascade::{self, Both};
 use callboard_domain::waitlist::entry::Entry;
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
-use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_domain::waitlist::{OfferFate, Refusal, RefusalKind};
 use callboard_runtime::http::{
     Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
 };
@@ -141,7 +141,18 @@ async fn decide(
             .await;
         let entry = entry.map_err(|error| unavailable(&error))?;
         let decision = match answer {
-            Answer::Accept => cascade::accept(&slot.state, &entry.state, &link.offer, received_at),
+            Answer::Accept => cascade::accept(
+                &slot.state,
+                &entry.state,
+                None,
+                &link.offer,
+                received_at,
+                &deps.timing,
+            )
+            .map(|taken| Both {
+                slot: taken.slot,
+                entry: taken.entry,
+            }),
             Answer::Decline => {
                 cascade::decline(&slot.state, &entry.state, &link.offer, received_at)
             }
@@ -199,22 +210,14 @@ async fn append(
 
 fn shown(slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
     let state = match &slot.status {
-        SlotStatus::Held {
-            offer_id,
-            expires_at,
-            ..
-        } if *offer_id == link.offer => {
-            if now < *expires_at {
-                "open"
-            } else {
-                "expired"
-            }
+        SlotStatus::Held { expires_at, .. } if slot.is_held_under(&link.offer) => {
+            if now < *expires_at { "open" } else { "expired" }
         }
         SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => "accepted",
         _ => match slot.ended.get(&link.offer) {
-            Some(callboard_contracts::waitlist::HoldEnd::Declined) => "declined",
-            Some(callboard_contracts::waitlist::HoldEnd::Expired) => "expired",
-            None => "superseded",
+            Some(OfferFate::Declined) => "declined",
+            Some(OfferFate::Expired) => "expired",
+            _ => "superseded",
         },
     };
     let facts = slot

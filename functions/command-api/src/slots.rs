@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::{SlotId, StreamId, Timestamp, WaitlistId};
-use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot};
+use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotDetails};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
@@ -54,6 +54,7 @@ pub(crate) async fn release(
         ends_at: parsed.ends_at,
         offer_window: Duration::from_secs(u64::from(seconds)),
         after_version: parsed.after_version,
+        details: SlotDetails::default(),
     };
     let stream = StreamId::slot(&command.slot_id);
     let loaded = deps

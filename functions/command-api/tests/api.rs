@@ -5,9 +5,9 @@ use std::time::Duration;
 use callboard_contracts::link::OfferLink;
 use callboard_contracts::{Cause, EntryId, OfferId, SlotId, StreamId, Timestamp};
 use callboard_domain::waitlist::Timing;
-use callboard_domain::waitlist::cascade;
+use callboard_domain::waitlist::cascade::{self, Asked};
 use callboard_domain::waitlist::entry::Entry;
-use callboard_domain::waitlist::slot::Slot;
+use callboard_domain::waitlist::slot::{Look, Slot};
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
 use callboard_runtime::token::Keys;
@@ -111,17 +111,23 @@ impl Api {
             .await
             .expect("an entry");
         let now = self.world.now();
-        let both = cascade::offer(&slot.state, &entry.state, None, &Timing::default(), now)
-            .expect("an offer");
+        let asked = [Asked {
+            entry: entry.state.clone(),
+            score: None,
+        }];
+        let (look, timing) = (Look::default(), Timing::default());
+        let mut offers =
+            cascade::offer(&slot.state, &asked, None, &look, &timing, now).expect("an offer");
+        let (_, for_entry) = offers.entries.remove(0);
         let cause = cause();
         let commits = vec![
             slot.next(&cause, now)
-                .events(both.slot)
+                .events(offers.slot)
                 .build()
                 .expect("a commit"),
             entry
                 .next(&cause, now)
-                .events(both.entry)
+                .events(for_entry)
                 .build()
                 .expect("a commit"),
         ];

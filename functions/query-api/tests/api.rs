@@ -109,6 +109,9 @@ async fn a_timeline_lists_what_followed_from_one_cause() {
             recipient_id: RecipientId::parse("usr-1").expect("an id"),
             service: "physio".to_owned(),
             urgency: callboard_contracts::waitlist::Urgency::Soon,
+            preferences: callboard_contracts::waitlist::Preferences::default(),
+            auto_accept: false,
+            proxy_id: None,
         };
         let commit = Loaded::<Entry>::fresh(StreamId::entry(&entry_id))
             .next(&cause, api.world.now())

@@ -5,10 +5,11 @@
 //! comes twice, late or out of order finds its work done, or finds other work.
 
 use callboard_contracts::{Cause, EntryId, OfferId, SlotEvent, SlotId, StreamId, Timestamp};
+use callboard_domain::waitlist::cascade::{self, Asked};
 use callboard_domain::waitlist::rank::Candidate;
-use callboard_domain::waitlist::slot::{self, Slot, SlotFacts, SlotStatus, Step};
+use callboard_domain::waitlist::slot::{self, Look, Slot, SlotFacts, SlotStatus, Step};
 use callboard_domain::waitlist::timing::Timing;
-use callboard_domain::waitlist::{Entry, Refusal, cascade};
+use callboard_domain::waitlist::{Entry, Refusal};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
@@ -70,7 +71,9 @@ pub enum Outcome {
     },
     /// Nobody was found for the second time.
     OpenedToPublic,
-    /// It started before anybody took it.
+    /// Everybody whom it suits may take it.
+    Broadcast,
+    /// It was too late for another offer.
     Closed,
 }
 
@@ -129,7 +132,13 @@ impl Turn<'_> {
                 self.commit_slot(facts, events.map_err(impossible)?, Outcome::Closed)
                     .await
             }
-            Step::FindCandidate => self.find(facts, joined).await,
+            Step::Broadcast => {
+                let events = slot::broadcast(&self.slot.state, self.timing(), self.now);
+                self.commit_slot(facts, events.map_err(impossible)?, Outcome::Broadcast)
+                    .await
+            }
+            // One at a time and by rank, whatever the mode: batches and lots are still to come.
+            Step::FindCandidates { .. } => self.find(facts, joined).await,
         }
     }
 
@@ -149,7 +158,8 @@ impl Turn<'_> {
                 Try::SlotMoved => return Ok(Try::SlotMoved),
             }
         }
-        let events = slot::no_candidate(slot, timing, now).map_err(impossible)?;
+        let look = Look::as_of(found.as_of);
+        let events = slot::no_candidate(slot, &look, timing, now).map_err(impossible)?;
         let outcome = match events.last() {
             None => return Ok(Try::Settled(still_nobody(slot))),
             Some(SlotEvent::CandidateNotFound(event)) => Outcome::NobodyFound {
@@ -170,9 +180,14 @@ impl Turn<'_> {
         let stream = StreamId::entry(entry_id);
         for _ in 0..ENTRY_TRIES_MAX {
             let entry = self.deps.journal.load::<Entry>(&stream).await?;
-            let slot = &self.slot.state;
-            let both = match cascade::offer(slot, &entry.state, as_of, self.timing(), self.now) {
-                Ok(both) => both,
+            let asked = [Asked {
+                entry: entry.state.clone(),
+                score: None,
+            }];
+            let (slot, look) = (&self.slot.state, Look::as_of(as_of));
+            let offers = cascade::offer(slot, &asked, None, &look, self.timing(), self.now);
+            let offers = match offers {
+                Ok(offers) => offers,
                 Err(refusal) => {
                     self.passed_over(facts, entry_id, &refusal);
                     return Ok(Try::Settled(None));
@@ -181,15 +196,15 @@ impl Turn<'_> {
             let for_entry = entry
                 .next(self.cause, self.now)
                 .group(facts.waitlist_id.as_str())
-                .events(both.entry)
+                .events(offers.entries.into_iter().flat_map(|(_, events)| events))
                 .build()?;
-            let commits = vec![self.slot_commit(facts, both.slot)?, for_entry];
+            let commits = vec![self.slot_commit(facts, offers.slot)?, for_entry];
             match self.deps.journal.append_all(commits, Vec::new()).await {
                 Ok(_) => {
                     return Ok(Try::Settled(Some(Outcome::Offered {
                         entry_id: entry_id.clone(),
                         offer_id: cascade::offer_id(facts, entry_id),
-                        expires_at: facts.offer_expires_at(self.now),
+                        expires_at: offers.expires_at,
                     })));
                 }
                 Err(AppendError::Conflict(conflict)) if conflict.stream == stream => {}
@@ -206,6 +221,7 @@ impl Turn<'_> {
             Outcome::Nothing | Outcome::Waits { .. } | Outcome::StillNobody { .. } => false,
             Outcome::Offered { .. }
             | Outcome::NobodyFound { .. }
+            | Outcome::Broadcast
             | Outcome::OpenedToPublic
             | Outcome::Closed => true,
         };

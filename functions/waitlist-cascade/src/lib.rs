@@ -156,8 +156,11 @@ fn log(slot_id: &SlotId, outcome: &Outcome, cause: &Cause) {
         Outcome::OpenedToPublic => {
             tracing::info!(%slot_id, correlation_id, "a slot was opened to the public");
         }
+        Outcome::Broadcast => {
+            tracing::info!(%slot_id, correlation_id, "a slot was opened to all who wait");
+        }
         Outcome::Closed => {
-            tracing::info!(%slot_id, correlation_id, "a slot started without being filled");
+            tracing::info!(%slot_id, correlation_id, "it is too late to offer the slot again");
         }
         Outcome::Nothing | Outcome::Waits { .. } | Outcome::StillNobody { .. } => {
             tracing::debug!(%slot_id, ?outcome, correlation_id, "nothing to do for the slot");

@@ -81,7 +81,9 @@ impl Views {
         let as_of = classes.iter().filter_map(|class| class.as_of).max();
         let heads = classes.into_iter().map(|class| class.heads).collect();
         Ok(LookUp {
-            ranked: rank::merge(heads, now).take(CANDIDATES_MAX).collect(),
+            ranked: rank::merge(heads, facts.max_wait(), now)
+                .take(CANDIDATES_MAX)
+                .collect(),
             as_of,
         })
     }
@@ -106,11 +108,8 @@ impl Views {
                     .offered_until
                     .is_some_and(|until| now < until.plus(timing.hold_grace));
                 if !busy && !slot.offered.contains(&row.entry_id) {
-                    class.heads.push(Candidate {
-                        entry_id: row.entry_id,
-                        urgency,
-                        joined_at: row.joined_at,
-                    });
+                    let candidate = Candidate::new(row.entry_id, urgency, row.joined_at);
+                    class.heads.push(candidate);
                 }
             }
             after = page.next;
@@ -189,11 +188,8 @@ mod tests {
     use callboard_contracts::EntryId;
 
     fn candidate(id: &str, joined_at: i64) -> Candidate {
-        Candidate {
-            entry_id: EntryId::parse(id).expect("an id"),
-            urgency: Urgency::Soon,
-            joined_at: Timestamp::from_millis(joined_at),
-        }
+        let id = EntryId::parse(id).expect("an id");
+        Candidate::new(id, Urgency::Soon, Timestamp::from_millis(joined_at))
     }
 
     #[test]

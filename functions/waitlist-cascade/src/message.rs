@@ -107,6 +107,12 @@ const fn slot_of(event: &SlotEvent) -> &SlotId {
     match event {
         SlotEvent::SlotReleased(event) => &event.slot_id,
         SlotEvent::SlotHeld(event) => &event.slot_id,
+        SlotEvent::BatchHeld(event) => &event.slot_id,
+        SlotEvent::SlotBroadcast(event) => &event.slot_id,
+        SlotEvent::CandidatesPassedOver(event) => &event.slot_id,
+        SlotEvent::OfferEnded(event) => &event.slot_id,
+        SlotEvent::BatchReleased(event) => &event.slot_id,
+        SlotEvent::SlotBooked(event) => &event.slot_id,
         SlotEvent::HoldReleased(event) => &event.slot_id,
         SlotEvent::SlotFilled(event) => &event.slot_id,
         SlotEvent::CandidateNotFound(event) => &event.slot_id,
@@ -121,11 +127,7 @@ impl Ask {
         Self::Joined {
             waitlist_id: joined.waitlist_id,
             service: joined.service,
-            candidate: Candidate {
-                entry_id: joined.entry_id,
-                urgency: joined.urgency,
-                joined_at: at,
-            },
+            candidate: Candidate::new(joined.entry_id, joined.urgency, at),
         }
     }
 }

@@ -84,14 +84,20 @@ impl Document for SlotView {
         let (state, entry_id, offer_id, expires_at) = match &slot.status {
             SlotStatus::Absent => return None,
             SlotStatus::Open { .. } => ("open", None, None, None),
-            SlotStatus::Held {
-                offer_id,
-                entry_id,
-                expires_at,
-            } => ("held", Some(entry_id), Some(offer_id), Some(*expires_at)),
-            SlotStatus::Filled { offer_id, entry_id } => {
-                ("booked", Some(entry_id), Some(offer_id), None)
-            }
+            SlotStatus::Held { offers, expires_at } => match offers.as_slice() {
+                [only] => (
+                    "held",
+                    Some(&only.entry_id),
+                    Some(&only.offer_id),
+                    Some(*expires_at),
+                ),
+                _ => ("held", None, None, Some(*expires_at)),
+            },
+            SlotStatus::Broadcast { ends_at } => ("broadcast", None, None, Some(*ends_at)),
+            SlotStatus::Filled {
+                offer_id, entry_id, ..
+            } => ("booked", Some(entry_id), Some(offer_id), None),
+            SlotStatus::Booked { .. } => ("booked", None, None, None),
             SlotStatus::OpenedToPublic => ("opened-to-public", None, None, None),
             SlotStatus::Withdrawn => ("withdrawn", None, None, None),
         };
@@ -137,6 +143,7 @@ impl Document for EntryView {
             EntryStatus::Absent => return None,
             EntryStatus::Waiting => ("waiting", None),
             EntryStatus::Offered(offer) => ("offered", Some(offer)),
+            EntryStatus::Paused(_) => ("paused", None),
             EntryStatus::Booked(offer) => ("booked", Some(offer)),
             EntryStatus::Left => ("left", None),
         };
@@ -147,7 +154,7 @@ impl Document for EntryView {
             recipient_id: facts.recipient_id.clone(),
             state: state.to_owned(),
             service: facts.service.clone(),
-            urgency: facts.urgency,
+            urgency: entry.urgency()?,
             joined_at: facts.joined_at,
             slot_id: offer.map(|offer| offer.slot_id.clone()),
             expires_at: live.map(|offer| offer.expires_at),

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{EntryId, RecipientId, SlotId, derived_uuid};
+use crate::id::{EntryId, RecipientId, SlotId, WaitlistId, derived_uuid};
 use crate::notification::NotificationId;
 use crate::time::Timestamp;
 
@@ -30,6 +30,12 @@ impl StreamId {
     #[must_use]
     pub fn entry(id: &EntryId) -> Self {
         Self(format!("entry#{id}"))
+    }
+
+    /// The stream of a waitlist's policy.
+    #[must_use]
+    pub fn waitlist(id: &WaitlistId) -> Self {
+        Self(format!("waitlist#{id}"))
     }
 
     /// The stream of a recipient.

@@ -1,7 +1,9 @@
 //! The data files of `events/`, embedded when this crate is compiled (see `build.rs`).
 
 use callboard_contracts::command::CommandEvent;
-use callboard_contracts::{EntryEvent, NotificationEvent, RecipientEvent, SlotEvent};
+use callboard_contracts::{
+    EntryEvent, NotificationEvent, RecipientEvent, SlotEvent, WaitlistEvent,
+};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/data.rs"));
@@ -18,6 +20,7 @@ pub fn own_event_types() -> impl Iterator<Item = &'static str> {
     [
         SlotEvent::TYPES,
         EntryEvent::TYPES,
+        WaitlistEvent::TYPES,
         NotificationEvent::TYPES,
         RecipientEvent::TYPES,
         CommandEvent::TYPES,

@@ -140,6 +140,10 @@ impl World {
             starts_at: NOON.plus(Duration::from_secs(86_400)),
             ends_at: NOON.plus(Duration::from_secs(88_200)),
             expires_at,
+            proxy_id: None,
+            batch: None,
+            skip_limit: None,
+            score: None,
         };
         let stream = StreamId::entry(&offer.entry_id);
         let caused = self.record::<EntryEvent>(stream, offer.into(), NOON).await;

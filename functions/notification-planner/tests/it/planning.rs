@@ -229,6 +229,10 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         starts_at: NOON,
         ends_at: NOON,
         expires_at: NOON,
+        proxy_id: None,
+        batch: None,
+        skip_limit: None,
+        score: None,
     };
     let accepted = OfferAccepted {
         waitlist_id: long.parse().unwrap(),
@@ -239,6 +243,11 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         service: long.clone(),
         starts_at: NOON,
         ends_at: NOON,
+        slot_version: None,
+        proxy_id: None,
+        auto: false,
+        score: None,
+        swapped: None,
     };
     let catalogue = Catalogue::builtin().unwrap();
     let cases = [

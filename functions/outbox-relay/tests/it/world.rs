@@ -168,6 +168,12 @@ pub fn release(slot: &str, before: u64) -> Committed {
         starts_at: NOON,
         ends_at: NOON,
         offer_window_seconds: 1_800,
+        location: None,
+        provider: None,
+        zone: None,
+        external_id: None,
+        terms: None,
+        swap_depth: 0,
     };
     let stream = StreamId::slot(&event.slot_id);
     commit::<SlotEvent>(stream, before, event.into(), Some("w-physio"))

@@ -2,7 +2,7 @@
 
 use callboard_contracts::waitlist::{EntryLeft, HoldEnd, HoldReleased, SlotEvent, Urgency};
 use callboard_contracts::{DomainEvent, OfferId, StreamId};
-use callboard_domain::waitlist::{EntryStatus, SlotStatus};
+use callboard_domain::waitlist::EntryStatus;
 use callboard_testkit::{Fault, Gate};
 use waitlist_cascade::advance::{self, Outcome};
 
@@ -23,9 +23,7 @@ fn offered_to(outcome: &Outcome) -> &str {
 
 async fn decline(world: &World, id: &str) {
     let loaded = world.slot(id).await;
-    let SlotStatus::Held { offer_id, .. } = &loaded.state.status else {
-        panic!("not held");
-    };
+    let offer_id = &loaded.state.held().first().expect("a hold").offer_id;
     let declined = HoldReleased {
         waitlist_id: waitlist(),
         slot_id: slot(id),
@@ -251,9 +249,7 @@ async fn an_acceptance_that_arrives_between_reading_and_committing_wins() {
     world.go_to("2026-03-02T10:30:05.000Z").await;
     // An acceptance received in time whose commit comes late: it is first, so it stands.
     let loaded = world.slot("slot-0900").await;
-    let SlotStatus::Held { offer_id, .. } = &loaded.state.status else {
-        panic!("not held");
-    };
+    let offer_id = &loaded.state.held().first().expect("a hold").offer_id;
     let received_at = time("2026-03-02T10:29:59.999Z");
     let filled = accepted(&loaded.state, offer_id, received_at);
     let gate = Gate::new();
@@ -275,7 +271,7 @@ fn accepted(
     offer_id: &OfferId,
     received_at: callboard_contracts::Timestamp,
 ) -> Vec<SlotEvent> {
-    callboard_domain::waitlist::slot::accept(slot, offer_id, received_at).expect("in time")
+    callboard_domain::waitlist::slot::accept(slot, offer_id, None, received_at).expect("in time")
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use callboard_contracts::view::{
 };
 use callboard_contracts::waitlist::{EntryJoined, SlotReleased, Urgency};
 use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp, WaitlistId};
-use callboard_domain::waitlist::{Entry, Slot, SlotStatus, Timing};
+use callboard_domain::waitlist::{Entry, Slot, Timing};
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::{Journal, Loaded};
 use callboard_runtime::settings::Vars;
@@ -143,6 +143,9 @@ impl World {
             recipient_id: format!("usr-{id}").parse().expect("an id"),
             service: "physio".to_owned(),
             urgency,
+            preferences: callboard_contracts::waitlist::Preferences::default(),
+            auto_accept: false,
+            proxy_id: None,
         };
         self.commit(&loaded, [joined]).await;
     }
@@ -184,6 +187,12 @@ impl World {
             starts_at: time("2026-03-02T15:00:00.000Z"),
             ends_at: time("2026-03-02T15:30:00.000Z"),
             offer_window_seconds: 1_800,
+            location: None,
+            provider: None,
+            zone: None,
+            external_id: None,
+            terms: None,
+            swap_depth: 0,
         };
         self.commit(&loaded, [released]).await;
     }
@@ -231,10 +240,8 @@ impl World {
 
     /// Who the slot is held for.
     pub async fn holder(&self, id: &str) -> Option<String> {
-        match self.slot(id).await.state.status {
-            SlotStatus::Held { entry_id, .. } => Some(entry_id.to_string()),
-            _ => None,
-        }
+        let slot = self.slot(id).await.state;
+        slot.held().first().map(|held| held.entry_id.to_string())
     }
 
     /// The event types of a stream, commit by commit.

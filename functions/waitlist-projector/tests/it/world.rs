@@ -58,6 +58,12 @@ pub fn released(version: u32, service: &str) -> SlotEvent {
         starts_at: time("2026-03-02T15:00:00.000Z"),
         ends_at: time("2026-03-02T15:30:00.000Z"),
         offer_window_seconds: 1_800,
+        location: None,
+        provider: None,
+        zone: None,
+        external_id: None,
+        terms: None,
+        swap_depth: 0,
     }
     .into()
 }
@@ -71,6 +77,7 @@ pub fn held(entry: &str, offer: &str) -> SlotEvent {
         entry_id: id(entry),
         expires_at: time("2026-03-02T10:30:00.000Z"),
         as_of: None,
+        draw: None,
     }
     .into()
 }
@@ -102,6 +109,9 @@ pub fn joined() -> EntryEvent {
         recipient_id: id("usr-ada"),
         service: "physio".to_owned(),
         urgency: Urgency::Soon,
+        preferences: callboard_contracts::waitlist::Preferences::default(),
+        auto_accept: false,
+        proxy_id: None,
     }
     .into()
 }
@@ -118,6 +128,10 @@ pub fn offered() -> EntryEvent {
         starts_at: time("2026-03-02T15:00:00.000Z"),
         ends_at: time("2026-03-02T15:30:00.000Z"),
         expires_at: time("2026-03-02T10:30:00.000Z"),
+        proxy_id: None,
+        batch: None,
+        skip_limit: None,
+        score: None,
     }
     .into()
 }

@@ -5,7 +5,9 @@ use callboard_contracts::DomainEvent;
 use callboard_contracts::notification::{
     DropReason, NotificationDropped, NotificationEvent, NotificationPlanned, UnknownPolicy,
 };
-use callboard_contracts::waitlist::{EntryEvent, HoldEnd, SlotEvent, SlotHeld};
+use callboard_contracts::waitlist::{
+    BookedBy, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason, SlotEvent, SlotHeld,
+};
 
 use crate::timeline::{Event, ending};
 
@@ -130,6 +132,25 @@ fn of_slot(event: &SlotEvent, all: &[Event]) -> String {
             it.slot_id, it.service, it.starts_at, it.waitlist_id, it.offer_window_seconds
         ),
         SlotEvent::SlotHeld(it) => held(it, all),
+        SlotEvent::BatchHeld(it) => format!(
+            "The slot {} was held until {} for {} entries at once; the first to accept gets it.",
+            it.slot_id,
+            it.expires_at,
+            it.entry_ids.len()
+        ),
+        SlotEvent::SlotBroadcast(it) => format!(
+            "The slot {} may be taken by everybody on the waitlist {} whom it suits, until {}.",
+            it.slot_id, it.waitlist_id, it.ends_at
+        ),
+        SlotEvent::CandidatesPassedOver(it) => passed_over(it),
+        SlotEvent::OfferEnded(it) => format!(
+            "The offer {} was declined; the others of its batch stand.",
+            ending(it.offer_id.as_str())
+        ),
+        SlotEvent::BatchReleased(it) => format!(
+            "The {} offers of the slot {} that stood ended: their time ran out without an answer.",
+            it.offers, it.slot_id
+        ),
         SlotEvent::HoldReleased(it) => format!(
             "The hold for the offer {} ended: {}.",
             ending(it.offer_id.as_str()),
@@ -143,6 +164,14 @@ fn of_slot(event: &SlotEvent, all: &[Event]) -> String {
             it.slot_id,
             ending(it.entry_id.as_str())
         ),
+        SlotEvent::SlotBooked(it) => format!(
+            "The slot {} was booked without an offer, {}.",
+            it.slot_id,
+            match it.by {
+                BookedBy::Staff => "by staff",
+                BookedBy::Elsewhere => "in another system",
+            }
+        ),
         SlotEvent::CandidateNotFound(it) => format!(
             "Nobody on the waitlist {} may be offered the slot; it is looked again after {}.",
             it.waitlist_id, it.look_again_at
@@ -155,6 +184,26 @@ fn of_slot(event: &SlotEvent, all: &[Event]) -> String {
             format!("The slot {} is no longer to be had.", it.slot_id)
         }
     }
+}
+
+fn passed_over(it: &CandidatesPassedOver) -> String {
+    let reasons: Vec<_> = it
+        .passed
+        .iter()
+        .map(|(reason, entries)| {
+            let entries: Vec<_> = entries.iter().map(|id| ending(id.as_str())).collect();
+            format!(
+                "{} because {reason} ({})",
+                entries.join(", "),
+                reason.code()
+            )
+        })
+        .collect();
+    format!(
+        "For the slot {} were passed over: {}.",
+        it.slot_id,
+        reasons.join("; ")
+    )
 }
 
 /// The rank itself is not stored, but the order of the holds is: entries are asked by rank.
@@ -212,11 +261,50 @@ fn of_entry(event: &EntryEvent) -> String {
             "The offer {} had passed its deadline without an answer.",
             ending(it.offer_id.as_str())
         ),
+        EntryEvent::OfferSuperseded(it) => format!(
+            "The offer {} ended because somebody else got the slot {}; no skip is counted.",
+            ending(it.offer_id.as_str()),
+            it.slot_id
+        ),
+        EntryEvent::OfferWithdrawn(it) => format!(
+            "The offer {} ended because the slot {} was withdrawn; no skip is counted.",
+            ending(it.offer_id.as_str()),
+            it.slot_id
+        ),
+        EntryEvent::PreferencesChanged(it) => format!(
+            "The entry {} has other preferences.",
+            ending(it.entry_id.as_str())
+        ),
+        EntryEvent::EntryPaused(it) => format!(
+            "The entry {} was paused: {}.",
+            ending(it.entry_id.as_str()),
+            match it.reason {
+                PauseReason::Asked => "the person asked for it".to_owned(),
+                PauseReason::Skips => format!("it had let {} offers pass", it.skips),
+            }
+        ),
+        EntryEvent::EntryResumed(it) => {
+            format!("The entry {} was resumed.", ending(it.entry_id.as_str()))
+        }
+        EntryEvent::RankOverridden(it) => format!(
+            "Staff moved the entry {} to {} ({}).",
+            ending(it.entry_id.as_str()),
+            code(&it.to),
+            code(&it.reason)
+        ),
         EntryEvent::EntryLeft(it) => format!(
             "The entry {} left the waitlist {}.",
             ending(it.entry_id.as_str()),
             it.waitlist_id
         ),
+    }
+}
+
+/// The code that a value has in the journal.
+fn code(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(code)) => code,
+        _ => String::new(),
     }
 }
 

@@ -172,6 +172,7 @@ fn slot_event(random: &mut fastrand::Rng, at: usize, slot: &Slot, now: Timestamp
             entry_id: id(format!("e-{}", random.usize(..500))),
             expires_at: later(now, 30),
             as_of: None,
+            draw: None,
         }
         .into(),
         (SlotStatus::Open { .. }, 6..8) => CandidateNotFound {
@@ -187,25 +188,23 @@ fn slot_event(random: &mut fastrand::Rng, at: usize, slot: &Slot, now: Timestamp
             slot_version,
         }
         .into(),
-        (SlotStatus::Held { offer_id, .. }, 0..7) => HoldReleased {
+        (SlotStatus::Held { offers, .. }, 0..7) => HoldReleased {
             waitlist_id,
             slot_id,
             slot_version,
-            offer_id: offer_id.clone(),
+            offer_id: offers[0].offer_id.clone(),
             reason: [HoldEnd::Declined, HoldEnd::Expired][random.usize(..2)],
         }
         .into(),
-        (
-            SlotStatus::Held {
-                offer_id, entry_id, ..
-            },
-            7..9,
-        ) => SlotFilled {
+        (SlotStatus::Held { offers, .. }, 7..9) => SlotFilled {
             waitlist_id,
             slot_id,
             slot_version,
-            offer_id: offer_id.clone(),
-            entry_id: entry_id.clone(),
+            offer_id: offers[0].offer_id.clone(),
+            entry_id: offers[0].entry_id.clone(),
+            recipient_id: None,
+            auto: false,
+            as_of: None,
         }
         .into(),
         (SlotStatus::Open { .. } | SlotStatus::Held { .. }, _) => SlotWithdrawn {
@@ -222,6 +221,12 @@ fn slot_event(random: &mut fastrand::Rng, at: usize, slot: &Slot, now: Timestamp
             starts_at: later(now, 300),
             ends_at: later(now, 330),
             offer_window_seconds: 1_800,
+            location: None,
+            provider: None,
+            zone: None,
+            external_id: None,
+            terms: None,
+            swap_depth: 0,
         }
         .into(),
     }
@@ -243,6 +248,10 @@ fn entry_event(random: &mut fastrand::Rng, at: usize, entry: &Entry, now: Timest
             starts_at: later(now, 300),
             ends_at: later(now, 330),
             expires_at: later(now, 30),
+            proxy_id: None,
+            batch: None,
+            skip_limit: None,
+            score: None,
         }
         .into(),
         (EntryStatus::Offered(offer), 0..4) => OfferDeclined {
@@ -267,6 +276,11 @@ fn entry_event(random: &mut fastrand::Rng, at: usize, entry: &Entry, now: Timest
             service: offer.service.clone(),
             starts_at: offer.starts_at,
             ends_at: offer.ends_at,
+            slot_version: None,
+            proxy_id: None,
+            auto: false,
+            score: None,
+            swapped: None,
         }
         .into(),
         (EntryStatus::Waiting | EntryStatus::Offered(_), _) => EntryLeft {
@@ -280,6 +294,9 @@ fn entry_event(random: &mut fastrand::Rng, at: usize, entry: &Entry, now: Timest
             recipient_id,
             service: service(random),
             urgency: Urgency::ALL[random.usize(..3)],
+            preferences: Preferences::default(),
+            auto_accept: false,
+            proxy_id: None,
         }
         .into(),
     }

@@ -1,12 +1,24 @@
 //! An entry: one person's place on one waitlist, and the one offer it may have (invariant I2).
 
-use callboard_contracts::waitlist::{EntryEvent, Urgency};
+use callboard_contracts::waitlist::{
+    EntryEvent, EntryJoined, OfferAccepted, OfferMade, OverrideReason, PauseReason, RankTo, Urgency,
+};
 use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, SlotId, Timestamp, WaitlistId};
 use serde::{Deserialize, Serialize};
 
-mod decide;
+use super::rank::Candidate;
 
-pub use decide::{Ineligible, Join, accept, decline, eligible, join, leave, offer};
+mod answer;
+mod change;
+mod eligible;
+mod join;
+
+pub(super) use answer::{Accepted, accepted};
+pub use answer::{OfferDetails, accept, decline, offer, told};
+pub use callboard_contracts::waitlist::Ineligible;
+pub use change::{change_preferences, leave, override_rank, pause, resume, settle};
+pub use eligible::{eligible, lasts};
+pub use join::{Join, Wishes, join};
 
 /// What is known of an entry since it joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +31,12 @@ pub struct EntryFacts {
     pub recipient_id: RecipientId,
     /// What the person waits for.
     pub service: String,
-    /// How pressing it is.
+    /// How pressing it is, unless staff decided otherwise: see [`Entry::urgency`].
     pub urgency: Urgency,
     /// Waiting counts from here.
     pub joined_at: Timestamp,
+    /// A digest of the wishes that it joined with, to tell a repetition from another command.
+    pub wishes: String,
 }
 
 /// An offer as the entry knows it.
@@ -40,8 +54,10 @@ pub struct EntryOffer {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
-    /// The offer stands until this moment.
+    /// The offer stands until this moment; of a booking without an offer, when it was made.
     pub expires_at: Timestamp,
+    /// The entry is paused when it has let so many offers pass; absent is never.
+    pub skip_limit: Option<u8>,
 }
 
 /// Where an entry stands.
@@ -55,6 +71,8 @@ pub enum EntryStatus {
     Waiting,
     /// Has been offered a slot. The offer may have run out; the next decision records that.
     Offered(EntryOffer),
+    /// Gets no offer until it is resumed.
+    Paused(PauseReason),
     /// Has an appointment.
     Booked(EntryOffer),
     /// Left the waitlist.
@@ -69,6 +87,21 @@ pub enum OfferEnd {
     Declined,
     /// There was no answer in time.
     Lapsed,
+    /// Somebody else got the slot.
+    Superseded,
+    /// The slot was withdrawn.
+    Withdrawn,
+}
+
+/// Where staff put an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Where to.
+    pub to: RankTo,
+    /// Why.
+    pub reason: OverrideReason,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The state of an entry's stream.
@@ -78,7 +111,11 @@ pub struct Entry {
     pub status: EntryStatus,
     /// What is known of it; absent only while [`EntryStatus::Absent`].
     pub facts: Option<EntryFacts>,
-    /// Offers that ran out without an answer.
+    /// What the person can take, and who answers for them.
+    pub wishes: Wishes,
+    /// Where staff put it, if they did.
+    pub overridden: Option<Override>,
+    /// Offers that ran out without an answer since it joined or was resumed.
     pub skips: u32,
     /// The latest offer that ended without a booking.
     pub last_offer: Option<(OfferId, OfferEnd)>,
@@ -93,52 +130,133 @@ impl Entry {
             _ => None,
         }
     }
+
+    /// How pressing it is: as staff decided, or as it joined.
+    #[must_use]
+    pub fn urgency(&self) -> Option<Urgency> {
+        let decided = self.overridden.and_then(|overridden| match overridden.to {
+            RankTo::Urgent => Some(Urgency::Urgent),
+            RankTo::Soon => Some(Urgency::Soon),
+            RankTo::Routine => Some(Urgency::Routine),
+            RankTo::Front | RankTo::Own => None,
+        });
+        decided.or_else(|| self.facts.as_ref().map(|facts| facts.urgency))
+    }
+
+    /// What its rank depends on; `None` if it never joined.
+    #[must_use]
+    pub fn candidate(&self) -> Option<Candidate> {
+        let facts = self.facts.as_ref()?;
+        Some(Candidate {
+            entry_id: facts.entry_id.clone(),
+            urgency: self.urgency()?,
+            joined_at: facts.joined_at,
+            overridden_at: self
+                .overridden
+                .filter(|overridden| overridden.to == RankTo::Front)
+                .map(|overridden| overridden.at),
+        })
+    }
+
+    /// The slot that the person gives up for a sooner one; read it before an acceptance.
+    #[must_use]
+    pub fn swaps(&self) -> Option<&SlotId> {
+        let own = self.wishes.preferences.own_booking.as_ref()?;
+        own.slot_id.as_ref().filter(|_| own.swap)
+    }
+
+    fn ended(&mut self, offer_id: &OfferId, end: OfferEnd) {
+        self.status = EntryStatus::Waiting;
+        self.last_offer = Some((offer_id.clone(), end));
+    }
 }
 
 impl Fold for Entry {
     type Event = EntryEvent;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn evolve(mut self, event: &EntryEvent, at: Timestamp) -> Self {
         match event {
             EntryEvent::EntryJoined(event) => {
                 self.status = EntryStatus::Waiting;
-                self.facts = Some(EntryFacts {
-                    waitlist_id: event.waitlist_id.clone(),
-                    entry_id: event.entry_id.clone(),
-                    recipient_id: event.recipient_id.clone(),
-                    service: event.service.clone(),
-                    urgency: event.urgency,
-                    joined_at: at,
+                self.facts = Some(joined(event, at));
+                self.wishes = Wishes::from(event);
+            }
+            EntryEvent::OfferMade(event) => self.status = EntryStatus::Offered(offered(event)),
+            EntryEvent::OfferAccepted(event) => {
+                self.status = EntryStatus::Booked(match self.status {
+                    EntryStatus::Offered(offer) if offer.offer_id == event.offer_id => offer,
+                    _ => booked(event, at),
                 });
             }
-            EntryEvent::OfferMade(event) => {
-                self.status = EntryStatus::Offered(EntryOffer {
-                    offer_id: event.offer_id.clone(),
-                    slot_id: event.slot_id.clone(),
-                    slot_version: event.slot_version,
-                    service: event.service.clone(),
-                    starts_at: event.starts_at,
-                    ends_at: event.ends_at,
-                    expires_at: event.expires_at,
-                });
-            }
-            EntryEvent::OfferAccepted(_) => {
-                if let EntryStatus::Offered(offer) = self.status {
-                    self.status = EntryStatus::Booked(offer);
-                }
-            }
-            EntryEvent::OfferDeclined(event) => {
-                self.status = EntryStatus::Waiting;
-                self.last_offer = Some((event.offer_id.clone(), OfferEnd::Declined));
-            }
+            EntryEvent::OfferDeclined(event) => self.ended(&event.offer_id, OfferEnd::Declined),
             EntryEvent::OfferLapsed(event) => {
-                self.status = EntryStatus::Waiting;
+                self.ended(&event.offer_id, OfferEnd::Lapsed);
                 self.skips += 1;
-                self.last_offer = Some((event.offer_id.clone(), OfferEnd::Lapsed));
+            }
+            EntryEvent::OfferSuperseded(event) => self.ended(&event.offer_id, OfferEnd::Superseded),
+            EntryEvent::OfferWithdrawn(event) => self.ended(&event.offer_id, OfferEnd::Withdrawn),
+            EntryEvent::PreferencesChanged(event) => self.wishes = Wishes::from(event),
+            EntryEvent::EntryPaused(event) => self.status = EntryStatus::Paused(event.reason),
+            EntryEvent::EntryResumed(_) => {
+                self.status = EntryStatus::Waiting;
+                self.skips = 0;
+            }
+            EntryEvent::RankOverridden(event) => {
+                self.overridden = (event.to != RankTo::Own).then_some(Override {
+                    to: event.to,
+                    reason: event.reason,
+                    at,
+                });
             }
             EntryEvent::EntryLeft(_) => self.status = EntryStatus::Left,
         }
         self
     }
+}
+
+fn joined(event: &EntryJoined, at: Timestamp) -> EntryFacts {
+    EntryFacts {
+        waitlist_id: event.waitlist_id.clone(),
+        entry_id: event.entry_id.clone(),
+        recipient_id: event.recipient_id.clone(),
+        service: event.service.clone(),
+        urgency: event.urgency,
+        joined_at: at,
+        wishes: Wishes::from(event).digest(),
+    }
+}
+
+fn offered(event: &OfferMade) -> EntryOffer {
+    EntryOffer {
+        offer_id: event.offer_id.clone(),
+        slot_id: event.slot_id.clone(),
+        slot_version: event.slot_version,
+        service: event.service.clone(),
+        starts_at: event.starts_at,
+        ends_at: event.ends_at,
+        expires_at: event.expires_at,
+        skip_limit: event.skip_limit,
+    }
+}
+
+/// What was accepted without an offer before: a broadcast slot, or one taken automatically.
+fn booked(event: &OfferAccepted, at: Timestamp) -> EntryOffer {
+    EntryOffer {
+        offer_id: event.offer_id.clone(),
+        slot_id: event.slot_id.clone(),
+        slot_version: event.slot_version.unwrap_or_default(),
+        service: event.service.clone(),
+        starts_at: event.starts_at,
+        ends_at: event.ends_at,
+        expires_at: at,
+        skip_limit: None,
+    }
+}
+
+/// Whether the offer's time is over for good: an offer blocks its entry until the grace after its
+/// deadline has passed, as the hold does, because a yes that was received in time may still be on
+/// its way to the journal (I3).
+fn has_lapsed(offer: &EntryOffer, timing: &super::Timing, now: Timestamp) -> bool {
+    now >= offer.expires_at.plus(timing.hold_grace)
 }

@@ -1,15 +1,20 @@
-//! Who comes next: urgency weight × waiting time.
+//! Who comes next: urgency weight × waiting time, with a ceiling.
 //!
 //! This is a rule of dynamic priority scoring (doi 10.1007/s10729-023-09648-1): each class of
 //! urgency gathers priority at its own constant rate while it waits, so a routine entry is
-//! overtaken by an urgent one, but never for ever. Within one class the order is that of
-//! joining and does not change as time passes; so the next person is found by merging the heads
-//! of the classes, without looking at the rest of the list.
+//! overtaken by an urgent one, but never for ever. Two things come before it: whom staff moved to
+//! the front, in the order in which they were moved, and who has waited longer than anybody
+//! should, in the order of joining.
+//!
+//! Within one class the order is that of joining and does not change as time passes, for whoever
+//! is over the ceiling is so before those who joined later. So the next person is found by
+//! merging the heads of the classes, without looking at the rest of the list.
 
 use std::cmp::{Ordering, Reverse};
 use std::iter::Peekable;
+use std::time::Duration;
 
-use callboard_contracts::waitlist::Urgency;
+use callboard_contracts::waitlist::{Score, Urgency};
 use callboard_contracts::{EntryId, Timestamp};
 
 /// Priority per millisecond of waiting for [`Urgency::Routine`]: the unit that the other weights
@@ -41,46 +46,102 @@ pub struct Candidate {
     pub urgency: Urgency,
     /// Since when it waits.
     pub joined_at: Timestamp,
+    /// When staff moved it to the front, if they did.
+    pub overridden_at: Option<Timestamp>,
 }
 
+/// What is sorted by. Less is first.
+type Key = (u8, Reverse<u128>, Timestamp, Timestamp);
+
 impl Candidate {
+    /// Somebody whom nobody moved to the front.
+    #[must_use]
+    pub const fn new(entry_id: EntryId, urgency: Urgency, joined_at: Timestamp) -> Self {
+        Self {
+            entry_id,
+            urgency,
+            joined_at,
+            overridden_at: None,
+        }
+    }
+
     /// Weight × milliseconds of waiting.
     #[must_use]
     pub fn score(&self, now: Timestamp) -> u128 {
         u128::from(weight(self.urgency)) * now.since(self.joined_at).as_millis()
     }
 
-    /// Order by rank at `now`, the first to be asked first: score, then time of joining, then id.
+    /// Whether it has waited for `max_wait` or longer.
     #[must_use]
-    pub fn compare(&self, other: &Self, now: Timestamp) -> Ordering {
-        let key = |candidate: &Self| (Reverse(candidate.score(now)), candidate.joined_at);
-        key(self)
-            .cmp(&key(other))
+    pub fn is_over(&self, max_wait: Option<Duration>, now: Timestamp) -> bool {
+        max_wait.is_some_and(|max_wait| now.since(self.joined_at) >= max_wait)
+    }
+
+    /// Whether it comes before every score: moved to the front, or over the ceiling.
+    #[must_use]
+    pub fn is_before_scores(&self, max_wait: Option<Duration>, now: Timestamp) -> bool {
+        self.overridden_at.is_some() || self.is_over(max_wait, now)
+    }
+
+    /// Order by rank at `now`, the first to be asked first: who was moved to the front, by when;
+    /// who is over the ceiling, by time of joining; then by score, time of joining, and id.
+    #[must_use]
+    pub fn compare(&self, other: &Self, max_wait: Option<Duration>, now: Timestamp) -> Ordering {
+        self.key(max_wait, now)
+            .cmp(&other.key(max_wait, now))
             .then_with(|| self.entry_id.cmp(&other.entry_id))
+    }
+
+    fn key(&self, max_wait: Option<Duration>, now: Timestamp) -> Key {
+        let joined = self.joined_at;
+        match self.overridden_at {
+            Some(at) => (0, Reverse(0), at, joined),
+            None if self.is_over(max_wait, now) => (1, Reverse(0), joined, joined),
+            None => (2, Reverse(self.score(now)), joined, joined),
+        }
+    }
+
+    /// What its rank is made of at `now`; `position` among the `among` looked at counts from 1.
+    #[must_use]
+    pub fn parts(
+        &self,
+        max_wait: Option<Duration>,
+        now: Timestamp,
+        (position, among): (u32, u32),
+    ) -> Score {
+        Score {
+            urgency: self.urgency,
+            weight: weight(self.urgency),
+            waited_ms: u64::try_from(now.since(self.joined_at).as_millis()).unwrap_or(u64::MAX),
+            over_ceiling: self.is_over(max_wait, now),
+            overridden: self.overridden_at.is_some(),
+            position,
+            among,
+        }
     }
 }
 
-/// Merges classes into one ranked order, lazily. Each class must hold one urgency only and be
-/// sorted by time of joining, then id, as the view `waitlist` keeps it.
+/// Merges classes into one ranked order, lazily. A class holds one urgency and is sorted by time
+/// of joining, then id; who was moved to the front is a class of its own, sorted by when, then by
+/// time of joining and id.
 ///
 /// ```
 /// use callboard_contracts::{EntryId, Timestamp, waitlist::Urgency};
 /// use callboard_domain::waitlist::rank::{Candidate, merge};
 ///
-/// let at = |id: &str, urgency, joined_at| Candidate {
-///     entry_id: EntryId::parse(id).expect("an id"),
-///     urgency,
-///     joined_at: Timestamp::from_millis(joined_at),
+/// let at = |id: &str, urgency, joined_at| {
+///     let joined_at = Timestamp::from_millis(joined_at);
+///     Candidate::new(EntryId::parse(id).expect("an id"), urgency, joined_at)
 /// };
 /// let urgent = vec![at("u", Urgency::Urgent, 900)];
 /// let routine = vec![at("r1", Urgency::Routine, 0), at("r2", Urgency::Routine, 500)];
-/// let order: Vec<_> = merge(vec![urgent, routine], Timestamp::from_millis(1_000))
+/// let order: Vec<_> = merge(vec![urgent, routine], None, Timestamp::from_millis(1_000))
 ///     .map(|candidate| candidate.entry_id.to_string())
 ///     .collect();
 /// // 1 × 1,000 for r1, 9 × 100 for u, 1 × 500 for r2
 /// assert_eq!(order, ["r1", "u", "r2"]);
 /// ```
-pub fn merge<I>(classes: Vec<I>, now: Timestamp) -> Merge<I::IntoIter>
+pub fn merge<I>(classes: Vec<I>, max_wait: Option<Duration>, now: Timestamp) -> Merge<I::IntoIter>
 where
     I: IntoIterator<Item = Candidate>,
 {
@@ -89,6 +150,7 @@ where
             .into_iter()
             .map(|class| class.into_iter().peekable())
             .collect(),
+        max_wait,
         now,
     }
 }
@@ -97,6 +159,7 @@ where
 #[derive(Debug)]
 pub struct Merge<I: Iterator<Item = Candidate>> {
     heads: Vec<Peekable<I>>,
+    max_wait: Option<Duration>,
     now: Timestamp,
 }
 
@@ -109,7 +172,7 @@ impl<I: Iterator<Item = Candidate>> Iterator for Merge<I> {
             let Some(head) = class.peek() else { continue };
             let better = best
                 .as_ref()
-                .is_none_or(|(_, leader)| head.compare(leader, self.now).is_lt());
+                .is_none_or(|(_, leader)| head.compare(leader, self.max_wait, self.now).is_lt());
             if better {
                 best = Some((at, head.clone()));
             }

@@ -40,6 +40,18 @@ pub enum Refusal {
     /// The service's name is empty, too long, or holds a character that keys are built with.
     #[error("A service's name has 1 to 64 bytes, without `#` and control characters.")]
     ServiceName,
+    /// A place, a provider, a zone or a foreign id is none, or too long.
+    #[error("The slot's `{0}` is not valid.")]
+    SlotDetail(&'static str),
+    /// A preference cannot be kept.
+    #[error("The preference `{0}` is not valid: too much, or it ends before it begins.")]
+    Preferences(&'static str),
+    /// A policy cannot be kept.
+    #[error("The policy's `{0}` is not valid.")]
+    Policy(&'static str),
+    /// Nobody, somebody twice, or too many were to be offered a slot at once.
+    #[error("A slot is offered to 1 to 20 different entries at once.")]
+    BatchSize,
     /// Somebody else has the slot.
     #[error("This slot is taken.")]
     SlotTaken,
@@ -58,6 +70,9 @@ pub enum Refusal {
     /// The slot has started.
     #[error("This slot has started.")]
     SlotStarted,
+    /// It is too late for another offer of the slot.
+    #[error("It is too late to offer this slot.")]
+    PastCutoff,
     /// The slot has not started, so it is not to be closed yet.
     #[error("This slot has not started yet.")]
     SlotNotStarted,
@@ -79,6 +94,33 @@ pub enum Refusal {
     /// The slot was withdrawn before: an honest repetition.
     #[error("This slot was withdrawn already.")]
     AlreadyWithdrawn,
+    /// The same booking was made before: an honest repetition.
+    #[error("This slot is booked already, by the same booking.")]
+    AlreadyBooked,
+    /// The slot is open to everybody on the waitlist: there is nothing that one could decline.
+    #[error("This slot is not held for you; you need not answer.")]
+    NothingToDecline,
+    /// The same policy holds already: an honest repetition.
+    #[error("This policy holds already.")]
+    PolicyUnchanged,
+    /// The policy was set by somebody else in between.
+    #[error("The policy was changed in between (version {version}).")]
+    PolicyMoved {
+        /// The latest version.
+        version: u32,
+    },
+    /// The same wishes hold already: an honest repetition.
+    #[error("These preferences hold already.")]
+    WishesUnchanged,
+    /// The entry is paused already: an honest repetition.
+    #[error("This entry is paused already.")]
+    AlreadyPaused,
+    /// The entry is not paused: an honest repetition.
+    #[error("This entry is not paused.")]
+    NotPaused,
+    /// The entry has this rank already: an honest repetition.
+    #[error("This entry has this rank already.")]
+    RankUnchanged,
     /// The same person joined with the same wishes before: an honest repetition.
     #[error("You are on this waitlist already.")]
     AlreadyJoined,
@@ -125,11 +167,16 @@ impl Refusal {
             Self::EndsBeforeStart => "ends-before-start",
             Self::OfferWindow => "offer-window",
             Self::ServiceName => "service-name",
+            Self::SlotDetail(_) => "slot-detail",
+            Self::Preferences(_) => "preferences",
+            Self::Policy(_) => "policy",
+            Self::BatchSize => "batch-size",
             Self::SlotTaken => "slot-taken",
             Self::SlotHeld { .. } => "slot-held",
             Self::SlotWithdrawn => "slot-withdrawn",
             Self::SlotPublic => "slot-public",
             Self::SlotStarted => "slot-started",
+            Self::PastCutoff => "past-cutoff",
             Self::SlotNotStarted => "slot-not-started",
             Self::OfferExpired => "offer-expired",
             Self::OfferSuperseded => "offer-superseded",
@@ -137,6 +184,14 @@ impl Refusal {
             Self::AlreadyAccepted => "already-accepted",
             Self::AlreadyDeclined => "already-declined",
             Self::AlreadyWithdrawn => "already-withdrawn",
+            Self::AlreadyBooked => "already-booked",
+            Self::NothingToDecline => "nothing-to-decline",
+            Self::PolicyUnchanged => "policy-unchanged",
+            Self::PolicyMoved { .. } => "policy-moved",
+            Self::WishesUnchanged => "wishes-unchanged",
+            Self::AlreadyPaused => "already-paused",
+            Self::NotPaused => "not-paused",
+            Self::RankUnchanged => "rank-unchanged",
             Self::AlreadyJoined => "already-joined",
             Self::AlreadyLeft => "already-left",
             Self::EntryExists => "entry-exists",
@@ -155,10 +210,21 @@ impl Refusal {
             | Self::EndsBeforeStart
             | Self::OfferWindow
             | Self::ServiceName
+            | Self::SlotDetail(_)
+            | Self::Preferences(_)
+            | Self::Policy(_)
+            | Self::BatchSize
             | Self::SlotNotStarted => RefusalKind::Invalid,
             Self::AlreadyAccepted
             | Self::AlreadyDeclined
             | Self::AlreadyWithdrawn
+            | Self::AlreadyBooked
+            | Self::NothingToDecline
+            | Self::PolicyUnchanged
+            | Self::WishesUnchanged
+            | Self::AlreadyPaused
+            | Self::NotPaused
+            | Self::RankUnchanged
             | Self::AlreadyJoined
             | Self::AlreadyLeft => RefusalKind::Repeated,
             _ => RefusalKind::LostRace,

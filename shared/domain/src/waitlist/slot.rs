@@ -4,53 +4,37 @@
 //! conditional write on the next commit number makes it the only one (invariants I1, I3).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use callboard_contracts::waitlist::{HoldEnd, SlotEvent, SlotReleased};
-use callboard_contracts::{EntryId, Fold, OfferId, SlotId, Timestamp, WaitlistId};
+use callboard_contracts::waitlist::{BookedBy, Cursor, HoldEnd, SlotEvent};
+use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 
-mod decide;
+mod answer;
+mod facts;
+mod offer;
+mod release;
+mod step;
 
-pub use decide::{
-    ReleaseSlot, Step, accept, check_service, close, decline, due, hold, next_step, no_candidate,
-    release, withdraw,
+pub use answer::{BookSlot, accept, book, decline, withdraw};
+pub(super) use answer::{answerable_in_broadcast, filled};
+pub use facts::SlotFacts;
+pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
+pub use release::{
+    NAME_BYTES_MAX, OFFER_WINDOW_MAX, ReleaseSlot, SERVICE_BYTES_MAX, SlotDetails, check_service,
+    release,
 };
+pub(super) use release::{freed_by_swap, is_name};
+pub use step::{DrawFrom, Step, due, next_step};
 
-/// Longest time an offer may stand: beyond a week a slot is not urgent enough for a cascade.
-pub const OFFER_WINDOW_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// Longest name of a service in bytes; a commit must stay under 1,024.
-pub const SERVICE_BYTES_MAX: usize = 64;
-
-/// What is known of a slot's current version.
+/// An offer under which the slot is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlotFacts {
-    /// The waitlist that is asked first.
-    pub waitlist_id: WaitlistId,
-    /// The slot.
-    pub slot_id: SlotId,
-    /// Counts its releases from 1.
-    pub version: u32,
-    /// What is done in it.
-    pub service: String,
-    /// When it starts.
-    pub starts_at: Timestamp,
-    /// When it ends.
-    pub ends_at: Timestamp,
-    /// How long an offer stands, in seconds.
-    pub window_seconds: u32,
-}
-
-impl SlotFacts {
-    /// When an offer made at `now` ends: after the window, and never past the slot's start.
-    #[must_use]
-    pub fn offer_expires_at(&self, now: Timestamp) -> Timestamp {
-        now.plus(Duration::from_secs(u64::from(self.window_seconds)))
-            .min(self.starts_at)
-    }
+pub struct HeldOffer {
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The entry.
+    pub entry_id: EntryId,
 }
 
 /// Where a slot stands.
@@ -68,14 +52,17 @@ pub enum SlotStatus {
         /// public.
         empty_look_up: Option<Timestamp>,
     },
-    /// Held for one entry while it is offered to it.
+    /// Held while it is offered.
     Held {
-        /// The offer.
-        offer_id: OfferId,
-        /// The entry.
-        entry_id: EntryId,
+        /// The offers that stand, by rank; never empty.
+        offers: Vec<HeldOffer>,
         /// An acceptance received before this moment is honoured.
         expires_at: Timestamp,
+    },
+    /// Everybody whom it suits may take it.
+    Broadcast {
+        /// An acceptance received before this moment is honoured.
+        ends_at: Timestamp,
     },
     /// Booked through an accepted offer.
     Filled {
@@ -83,11 +70,59 @@ pub enum SlotStatus {
         offer_id: OfferId,
         /// The entry.
         entry_id: EntryId,
+        /// The person; absent in what was filled before it was recorded.
+        recipient_id: Option<RecipientId>,
+    },
+    /// Booked without an offer.
+    Booked {
+        /// By whom.
+        by: BookedBy,
+        /// The other system's own name for the booking.
+        external_id: Option<String>,
+        /// For whom, if it is one of ours.
+        recipient_id: Option<RecipientId>,
     },
     /// Nobody on the waitlist took it.
     OpenedToPublic,
     /// No longer to be had.
     Withdrawn,
+}
+
+/// How an offer of a slot ended without filling it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfferFate {
+    /// The person said no.
+    Declined,
+    /// There was no answer in time.
+    Expired,
+    /// Somebody else of the same batch was faster.
+    Superseded,
+    /// The slot was booked without an offer.
+    Booked,
+    /// The slot was withdrawn.
+    Withdrawn,
+}
+
+impl From<HoldEnd> for OfferFate {
+    fn from(end: HoldEnd) -> Self {
+        match end {
+            HoldEnd::Declined => Self::Declined,
+            HoldEnd::Expired => Self::Expired,
+        }
+    }
+}
+
+/// An offer that somebody else's act ended, so that its entry has to be told:
+/// [`entry::told`](super::entry::told).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The entry.
+    pub entry_id: EntryId,
+    /// How it ended: superseded, booked or withdrawn.
+    pub fate: OfferFate,
 }
 
 /// The state of a slot's stream.
@@ -100,7 +135,14 @@ pub struct Slot {
     /// Everybody who was offered this version; nobody is asked twice (I2).
     pub offered: BTreeSet<EntryId>,
     /// How the earlier offers of this version ended.
-    pub ended: BTreeMap<OfferId, HoldEnd>,
+    pub ended: BTreeMap<OfferId, OfferFate>,
+    /// The entries to tell that their offer has ended. It lasts until other offers end so: the
+    /// slot may be released again before they are told.
+    pub to_tell: Vec<Told>,
+    /// Draws by lot for this version.
+    pub draws: u32,
+    /// Where the next look-up for this version goes on, class by class; empty if at the heads.
+    pub cursors: Vec<Cursor>,
 }
 
 impl Slot {
@@ -110,37 +152,151 @@ impl Slot {
         self.facts.as_ref().map_or(0, |facts| facts.version)
     }
 
+    /// The offers that stand; none if it is not held.
+    #[must_use]
+    pub fn held(&self) -> &[HeldOffer] {
+        match &self.status {
+            SlotStatus::Held { offers, .. } => offers,
+            _ => &[],
+        }
+    }
+
+    /// Whether the slot is held under this offer.
+    #[must_use]
+    pub fn is_held_under(&self, offer_id: &OfferId) -> bool {
+        self.held().iter().any(|held| held.offer_id == *offer_id)
+    }
+
+    /// For whom the slot is booked, if that is known.
+    #[must_use]
+    pub const fn booked_for(&self) -> Option<&RecipientId> {
+        match &self.status {
+            SlotStatus::Filled { recipient_id, .. } | SlotStatus::Booked { recipient_id, .. } => {
+                recipient_id.as_ref()
+            }
+            _ => None,
+        }
+    }
+
     fn known(&self) -> Result<&SlotFacts, Refusal> {
         self.facts.as_ref().ok_or(Refusal::SlotNotFound)
+    }
+
+    fn hold(&mut self, offers: Vec<HeldOffer>, expires_at: Timestamp) {
+        self.offered
+            .extend(offers.iter().map(|held| held.entry_id.clone()));
+        self.status = SlotStatus::Held { offers, expires_at };
+    }
+
+    /// The offers of a batch to these entries.
+    fn batch(&self, entries: &[EntryId]) -> Vec<HeldOffer> {
+        let offer = |entry_id: &EntryId| {
+            Some(HeldOffer {
+                offer_id: self.facts.as_ref()?.offer_id(entry_id),
+                entry_id: entry_id.clone(),
+            })
+        };
+        entries.iter().filter_map(offer).collect()
+    }
+
+    fn open(&mut self, since: Timestamp) {
+        self.status = SlotStatus::Open {
+            since,
+            empty_look_up: None,
+        };
+    }
+
+    /// Ends the offers that stand at `at`, but for the one that was accepted, by somebody else's
+    /// act. Those whose time was over by then have expired as if it had not happened.
+    fn end_offers(&mut self, but: Option<&OfferId>, fate: OfferFate, at: Timestamp) {
+        let SlotStatus::Held { offers, expires_at } = &self.status else {
+            return;
+        };
+        let expired = at >= *expires_at;
+        let others = offers.iter().filter(|held| Some(&held.offer_id) != but);
+        let fate = if expired { OfferFate::Expired } else { fate };
+        let ended: Vec<Told> = others
+            .map(|held| Told {
+                offer_id: held.offer_id.clone(),
+                entry_id: held.entry_id.clone(),
+                fate,
+            })
+            .collect();
+        let fates = ended.iter().map(|told| (told.offer_id.clone(), fate));
+        self.ended.extend(fates);
+        if !expired && !ended.is_empty() {
+            self.to_tell = ended;
+        }
     }
 }
 
 impl Fold for Slot {
     type Event = SlotEvent;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn evolve(mut self, event: &SlotEvent, at: Timestamp) -> Self {
         match event {
-            SlotEvent::SlotReleased(event) => return released(event, at),
+            SlotEvent::SlotReleased(event) => {
+                return Self {
+                    status: SlotStatus::Open {
+                        since: at,
+                        empty_look_up: None,
+                    },
+                    facts: Some(SlotFacts::from(event)),
+                    to_tell: self.to_tell,
+                    ..Self::default()
+                };
+            }
             SlotEvent::SlotHeld(event) => {
-                self.offered.insert(event.entry_id.clone());
-                self.status = SlotStatus::Held {
+                let offer = HeldOffer {
                     offer_id: event.offer_id.clone(),
                     entry_id: event.entry_id.clone(),
-                    expires_at: event.expires_at,
                 };
+                self.hold(vec![offer], event.expires_at);
+                self.draws += u32::from(event.draw.is_some());
+            }
+            SlotEvent::BatchHeld(event) => {
+                let offers = self.batch(&event.entry_ids);
+                self.hold(offers, event.expires_at);
+            }
+            SlotEvent::SlotBroadcast(event) => {
+                self.status = SlotStatus::Broadcast {
+                    ends_at: event.ends_at,
+                };
+            }
+            SlotEvent::CandidatesPassedOver(event) => self.cursors.clone_from(&event.cursors),
+            SlotEvent::OfferEnded(event) => {
+                self.ended
+                    .insert(event.offer_id.clone(), event.reason.into());
+                if let SlotStatus::Held { offers, .. } = &mut self.status {
+                    offers.retain(|held| held.offer_id != event.offer_id);
+                }
             }
             SlotEvent::HoldReleased(event) => {
-                self.ended.insert(event.offer_id.clone(), event.reason);
-                self.status = SlotStatus::Open {
-                    since: at,
-                    empty_look_up: None,
-                };
+                self.ended
+                    .insert(event.offer_id.clone(), event.reason.into());
+                self.open(at);
+            }
+            SlotEvent::BatchReleased(_) => {
+                let expired = self.held().iter().map(|held| held.offer_id.clone());
+                let expired: Vec<_> = expired.map(|id| (id, OfferFate::Expired)).collect();
+                self.ended.extend(expired);
+                self.open(at);
             }
             SlotEvent::SlotFilled(event) => {
+                self.end_offers(Some(&event.offer_id), OfferFate::Superseded, at);
                 self.status = SlotStatus::Filled {
                     offer_id: event.offer_id.clone(),
                     entry_id: event.entry_id.clone(),
+                    recipient_id: event.recipient_id.clone(),
+                };
+            }
+            SlotEvent::SlotBooked(event) => {
+                self.end_offers(None, OfferFate::Booked, at);
+                self.status = SlotStatus::Booked {
+                    by: event.by,
+                    external_id: event.external_id.clone(),
+                    recipient_id: event.recipient_id.clone(),
                 };
             }
             SlotEvent::CandidateNotFound(event) => {
@@ -148,34 +304,19 @@ impl Fold for Slot {
                     SlotStatus::Open { since, .. } => since,
                     _ => at,
                 };
+                // The second look-up begins with the heads again: who was not free may be now.
+                self.cursors.clear();
                 self.status = SlotStatus::Open {
                     since,
                     empty_look_up: Some(event.look_again_at),
                 };
             }
             SlotEvent::SlotOpenedToPublic(_) => self.status = SlotStatus::OpenedToPublic,
-            SlotEvent::SlotWithdrawn(_) => self.status = SlotStatus::Withdrawn,
+            SlotEvent::SlotWithdrawn(_) => {
+                self.end_offers(None, OfferFate::Withdrawn, at);
+                self.status = SlotStatus::Withdrawn;
+            }
         }
         self
-    }
-}
-
-fn released(event: &SlotReleased, at: Timestamp) -> Slot {
-    Slot {
-        status: SlotStatus::Open {
-            since: at,
-            empty_look_up: None,
-        },
-        facts: Some(SlotFacts {
-            waitlist_id: event.waitlist_id.clone(),
-            slot_id: event.slot_id.clone(),
-            version: event.slot_version,
-            service: event.service.clone(),
-            starts_at: event.starts_at,
-            ends_at: event.ends_at,
-            window_seconds: event.offer_window_seconds,
-        }),
-        offered: BTreeSet::new(),
-        ended: BTreeMap::new(),
     }
 }

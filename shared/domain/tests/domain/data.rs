@@ -6,7 +6,7 @@ use callboard_contracts::DomainEvent as _;
 use callboard_domain::data;
 use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::{Catalogue, Context, Definition, Person, Rendered};
-use callboard_domain::waitlist::{cascade, slot};
+use callboard_domain::waitlist::slot;
 use serde_json::{Value, json};
 
 use crate::given::*;
@@ -20,7 +20,7 @@ fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
     }
     let (mut slots, mut entries) = story();
     let (slot, entry, offer) = offered("ada");
-    let yes = cascade::accept(&slot, &entry, &offer, NOON).expect("yes");
+    let yes = accept(&slot, &entry, &offer, NOON).expect("yes");
     slots.extend(yes.slot);
     entries.extend(yes.entry);
     slots.extend(slot::withdraw(&slot).expect("withdrawn"));

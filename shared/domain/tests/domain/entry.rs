@@ -1,7 +1,9 @@
 //! Decisions on an entry, and on slot and entry together.
 
 use callboard_contracts::waitlist::{EntryEvent, Urgency};
-use callboard_domain::waitlist::entry::{self, Entry, EntryStatus, Join, eligible, join, leave};
+use callboard_domain::waitlist::entry::{
+    self, Entry, EntryStatus, Join, OfferDetails, eligible, join, leave,
+};
 use callboard_domain::waitlist::{Ineligible, Refusal, RefusalKind, cascade, slot};
 
 use crate::given::*;
@@ -42,10 +44,10 @@ fn slot_and_entry_agree_on_offer_and_expiry() {
     };
     assert_eq!(known.offer_id, offer);
     assert_eq!(known.expires_at, NOON.plus(WINDOW));
+    assert!(slot.is_held_under(&offer));
     assert!(matches!(
         &slot.status,
-        slot::SlotStatus::Held { offer_id, expires_at, .. }
-            if *offer_id == offer && *expires_at == known.expires_at
+        slot::SlotStatus::Held { expires_at, .. } if *expires_at == known.expires_at
     ));
     assert_eq!(entry.offered_slot(), Some(&slot_id()));
 }
@@ -79,8 +81,11 @@ fn an_offer_that_lapsed_is_recorded_with_the_next_one_and_counts_as_a_skip() {
     let events = entry::offer(
         &entry,
         other.facts.as_ref().expect("facts"),
-        &offer_id("o2"),
-        later.plus(WINDOW),
+        &OfferDetails {
+            expires_at: later.plus(WINDOW),
+            batch: 1,
+            score: None,
+        },
         &timing(),
         later,
     )
@@ -92,17 +97,17 @@ fn an_offer_that_lapsed_is_recorded_with_the_next_one_and_counts_as_a_skip() {
 #[test]
 fn a_yes_books_both_and_its_repetition_is_recognised() {
     let (slot, entry, offer) = offered("ada");
-    let both = cascade::accept(&slot, &entry, &offer, NOON).expect("yes");
+    let both = accept(&slot, &entry, &offer, NOON).expect("yes");
     assert_eq!(names(&both.slot), ["slot-filled"]);
     assert_eq!(names(&both.entry), ["offer-accepted"]);
     let (slot, entry) = (fold(slot, &both.slot, NOON), fold(entry, &both.entry, NOON));
     assert!(matches!(entry.status, EntryStatus::Booked(_)));
     assert_eq!(
-        cascade::accept(&slot, &entry, &offer, NOON),
+        accept(&slot, &entry, &offer, NOON),
         Err(Refusal::AlreadyAccepted)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, NOON),
+        entry::accept(&entry, &offer, None, NOON),
         Err(Refusal::AlreadyAccepted)
     );
     assert_eq!(
@@ -136,7 +141,7 @@ fn a_no_keeps_the_place_and_costs_no_skip() {
         Err(Refusal::AlreadyDeclined)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, NOON),
+        entry::accept(&entry, &offer, None, NOON),
         Err(Refusal::AlreadyAnswered)
     );
 }
@@ -146,11 +151,11 @@ fn an_answer_at_the_deadline_is_too_late_on_both_sides() {
     let (slot, entry, offer) = offered("ada");
     let end = NOON.plus(WINDOW);
     assert_eq!(
-        cascade::accept(&slot, &entry, &offer, end),
+        accept(&slot, &entry, &offer, end),
         Err(Refusal::OfferExpired)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, end),
+        entry::accept(&entry, &offer, None, end),
         Err(Refusal::OfferExpired)
     );
     assert_eq!(
@@ -197,7 +202,7 @@ fn an_entry_is_passed_over_for_a_stated_reason() {
     );
     assert_eq!(why(&left), Err(Ineligible::Left));
     assert_eq!(
-        cascade::offer(&open_slot(), &left, None, &timing(), NOON),
+        offer_to(&open_slot(), &[&left], NOON),
         Err(Refusal::NotEligible(Ineligible::Left))
     );
 }

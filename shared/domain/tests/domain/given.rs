@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use callboard_contracts::waitlist::{EntryEvent, SlotEvent, Urgency};
+use callboard_contracts::waitlist::{EntryEvent, OfferRules, SlotEvent, Terms, Urgency};
 use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, SlotId, Timestamp, WaitlistId};
-use callboard_domain::waitlist::entry::{self, Entry, Join};
-use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot};
-use callboard_domain::waitlist::{Timing, cascade};
+use callboard_domain::waitlist::cascade::{self, Asked, Offers, Taken};
+use callboard_domain::waitlist::entry::{self, Entry, Join, Wishes};
+use callboard_domain::waitlist::slot::{self, Look, ReleaseSlot, Slot, SlotDetails, SlotFacts};
+use callboard_domain::waitlist::{Refusal, Timing};
 
 /// Half an hour, the window of the offers in these tests.
 pub const WINDOW: Duration = Duration::from_secs(1_800);
@@ -55,6 +56,7 @@ pub fn release_command() -> ReleaseSlot {
         ends_at: NOON.plus(seconds(88_200)),
         offer_window: WINDOW,
         after_version: None,
+        details: SlotDetails::default(),
     }
 }
 
@@ -64,19 +66,58 @@ pub fn open_slot() -> Slot {
     fold(Slot::default(), &events, NOON)
 }
 
-/// The slot, held since noon for `entry` under `offer`.
-pub fn held_slot(entry: &str, offer: &str) -> Slot {
+/// A slot with these terms, released at noon.
+pub fn slot_on(terms: Terms) -> Slot {
+    let mut command = release_command();
+    command.details.terms = Some(terms);
+    let events = slot::release(&Slot::default(), &command, NOON).expect("a release");
+    fold(Slot::default(), &events, NOON)
+}
+
+/// Terms with these rules.
+pub fn rules(change: impl FnOnce(&mut OfferRules)) -> Terms {
+    let mut terms = Terms::default();
+    change(&mut terms.rules);
+    terms
+}
+
+pub fn facts(slot: &Slot) -> &SlotFacts {
+    slot.facts.as_ref().expect("a released slot")
+}
+
+/// The offer of the first version of the slot to an entry.
+pub fn offer_of(entry: &str) -> OfferId {
+    facts(&open_slot()).offer_id(&entry_id(entry))
+}
+
+/// The slot, held since noon for `entry`.
+pub fn held_slot(entry: &str) -> Slot {
     let slot = open_slot();
-    let events = slot::hold(
-        &slot,
-        &entry_id(entry),
-        &offer_id(offer),
-        Some(NOON),
-        &timing(),
-        NOON,
-    )
-    .expect("a hold");
+    let look = Look::as_of(Some(NOON));
+    let events = slot::hold(&slot, &[entry_id(entry)], &look, &timing(), NOON).expect("a hold");
     fold(slot, &events, NOON)
+}
+
+/// Offers the slot to the entries.
+pub fn offer_to(slot: &Slot, entries: &[&Entry], now: Timestamp) -> Result<Offers, Refusal> {
+    let asked: Vec<_> = entries
+        .iter()
+        .map(|entry| Asked {
+            entry: (*entry).clone(),
+            score: None,
+        })
+        .collect();
+    cascade::offer(slot, &asked, None, &Look::as_of(Some(now)), &timing(), now)
+}
+
+/// Accepts an offer, without a booking to give up.
+pub fn accept(
+    slot: &Slot,
+    entry: &Entry,
+    offer: &OfferId,
+    at: Timestamp,
+) -> Result<Taken, Refusal> {
+    cascade::accept(slot, entry, None, offer, at, &timing())
 }
 
 pub fn join_command(name: &str, urgency: Urgency) -> Join {
@@ -86,6 +127,7 @@ pub fn join_command(name: &str, urgency: Urgency) -> Join {
         recipient_id: RecipientId::parse(&format!("person-of-{name}")).expect("an id"),
         service: "physio".to_owned(),
         urgency,
+        wishes: Wishes::default(),
     }
 }
 
@@ -96,15 +138,28 @@ pub fn waiting(name: &str) -> Entry {
     fold(Entry::default(), &events, NOON)
 }
 
+/// An entry that joined at noon with these wishes.
+pub fn wishing(name: &str, wishes: Wishes) -> Entry {
+    let mut command = join_command(name, Urgency::Routine);
+    command.wishes = wishes;
+    let events = entry::join(&Entry::default(), &command).expect("a join");
+    fold(Entry::default(), &events, NOON)
+}
+
 /// Slot and entry after an offer that was made at noon.
 pub fn offered(name: &str) -> (Slot, Entry, OfferId) {
-    let (slot, entry) = (open_slot(), waiting(name));
-    let both = cascade::offer(&slot, &entry, Some(NOON), &timing(), NOON).expect("an offer");
-    let id = cascade::offer_id(slot.facts.as_ref().expect("facts"), &entry_id(name));
+    offered_on(open_slot(), waiting(name))
+}
+
+/// Slot and entry after an offer that was made at noon.
+pub fn offered_on(slot: Slot, entry: Entry) -> (Slot, Entry, OfferId) {
+    let offers = offer_to(&slot, &[&entry], NOON).expect("an offer");
+    let (id, events) = &offers.entries[0];
+    let offer = facts(&slot).offer_id(id);
     (
-        fold(slot, &both.slot, NOON),
-        fold(entry, &both.entry, NOON),
-        id,
+        fold(slot, &offers.slot, NOON),
+        fold(entry, events, NOON),
+        offer,
     )
 }
 
@@ -133,13 +188,15 @@ pub fn story() -> (Vec<SlotEvent>, Vec<EntryEvent>) {
         slot::release(&Slot::default(), &release_command(), NOON).expect("a release");
     let mut entry_events =
         entry::join(&Entry::default(), &join_command("ada", Urgency::Routine)).expect("a join");
-    let first = cascade::offer(&slot, &entry, None, &timing(), NOON).expect("an offer");
+    let first = offer_to(&slot, &[&entry], NOON).expect("an offer");
+    let made = &first.entries[0].1;
     slot = fold(slot, &first.slot, NOON);
-    entry = fold(entry, &first.entry, NOON);
+    entry = fold(entry, made, NOON);
+    entry_events.extend(made.iter().cloned());
     let later = NOON.plus(WINDOW).plus(seconds(5));
-    let nobody = slot::no_candidate(&slot, &timing(), later).expect("nobody");
+    let nobody = slot::no_candidate(&slot, &Look::default(), &timing(), later).expect("nobody");
     let left = entry::leave(&entry, later).expect("a leave");
     slot_events.extend(first.slot.into_iter().chain(nobody));
-    entry_events.extend(first.entry.into_iter().chain(left));
+    entry_events.extend(left);
     (slot_events, entry_events)
 }

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use callboard_contracts::command::{CommandEvent, Due};
-use callboard_contracts::{EntryEvent, Envelope, NotificationEvent, RecipientEvent, SlotEvent};
+use callboard_contracts::{
+    EntryEvent, Envelope, NotificationEvent, RecipientEvent, SlotEvent, WaitlistEvent,
+};
 use serde_json::{Map, Value, json};
 
 /// Schemas by type, as the code has them.
@@ -21,6 +23,7 @@ fn generated() -> BTreeMap<String, Value> {
     [
         SlotEvent::schemas(),
         EntryEvent::schemas(),
+        WaitlistEvent::schemas(),
         NotificationEvent::schemas(),
         RecipientEvent::schemas(),
         CommandEvent::schemas(),

@@ -2,13 +2,31 @@
 
 use callboard_contracts::Fold;
 use callboard_contracts::waitlist::{HoldEnd, SlotEvent};
+use callboard_contracts::{OfferId, Timestamp};
 use callboard_domain::waitlist::slot::{
-    self, ReleaseSlot, Slot, SlotStatus, Step, accept, close, decline, due, hold, next_step,
-    no_candidate, release, withdraw,
+    self, Look, ReleaseSlot, Slot, SlotStatus, Step, close, decline, due, next_step, release,
+    withdraw,
 };
 use callboard_domain::waitlist::{Ineligible, Refusal, RefusalKind};
 
 use crate::given::*;
+
+fn accept(slot: &Slot, offer: &OfferId, at: Timestamp) -> Result<Vec<SlotEvent>, Refusal> {
+    slot::accept(slot, offer, None, at)
+}
+
+fn hold(slot: &Slot, entry: &str, at: Timestamp) -> Result<Vec<SlotEvent>, Refusal> {
+    slot::hold(slot, &[entry_id(entry)], &Look::default(), &timing(), at)
+}
+
+fn no_candidate(slot: &Slot, at: Timestamp) -> Result<Vec<SlotEvent>, Refusal> {
+    slot::no_candidate(slot, &Look::default(), &timing(), at)
+}
+
+const FIND_ONE: Step<'_> = Step::FindCandidates {
+    want: 1,
+    draw: None,
+};
 
 fn refused_release(change: impl FnOnce(&mut ReleaseSlot)) -> Refusal {
     let mut command = release_command();
@@ -70,7 +88,7 @@ fn an_open_or_held_slot_is_not_released_twice() {
         after_version: Some(1),
         ..release_command()
     };
-    for slot in [open_slot(), held_slot("ada", "o1")] {
+    for slot in [open_slot(), held_slot("ada")] {
         let refusal = release(&slot, &command, NOON).expect_err("a refusal");
         assert_eq!(refusal, Refusal::AlreadyReleased { version: 1 });
         assert_eq!(refusal.code(), "already-released");
@@ -79,10 +97,10 @@ fn an_open_or_held_slot_is_not_released_twice() {
 
 #[test]
 fn a_release_that_arrives_twice_does_not_free_a_slot_booked_in_between() {
-    let held = held_slot("ada", "o1");
+    let held = held_slot("ada");
     let filled = fold(
         held.clone(),
-        &accept(&held, &offer_id("o1"), NOON).expect("yes"),
+        &accept(&held, &offer_of("ada"), NOON).expect("yes"),
         NOON,
     );
     assert_eq!(
@@ -98,7 +116,7 @@ fn a_release_that_arrives_twice_does_not_free_a_slot_booked_in_between() {
     assert_eq!(open.version(), 2);
     assert!(open.offered.is_empty() && open.ended.is_empty());
     assert_eq!(
-        accept(&open, &offer_id("o1"), NOON),
+        accept(&open, &offer_of("ada"), NOON),
         Err(Refusal::OfferSuperseded),
         "an offer of the first version is void in the second"
     );
@@ -124,48 +142,27 @@ fn a_withdrawn_slot_is_released_again_by_naming_its_version() {
 
 #[test]
 fn a_hold_ends_after_the_window_but_never_past_the_start() {
-    let expiry = |now| match hold(
-        &open_slot(),
-        &entry_id("ada"),
-        &offer_id("o"),
-        None,
-        &timing(),
-        now,
-    )
-    .expect("a hold")
-    .as_slice()
-    {
+    let expiry = |now| match hold(&open_slot(), "ada", now).expect("a hold").as_slice() {
         [SlotEvent::SlotHeld(event)] => event.expires_at,
         other => panic!("{other:?}"),
     };
     assert_eq!(expiry(NOON), NOON.plus(WINDOW));
     let start = release_command().starts_at;
-    assert_eq!(expiry(NOON.plus(seconds(86_399))), start);
-    let refusal = hold(
-        &open_slot(),
-        &entry_id("ada"),
-        &offer_id("o"),
-        None,
-        &timing(),
-        start,
+    assert_eq!(expiry(NOON.plus(seconds(86_339))), start);
+    assert_eq!(
+        hold(&open_slot(), "ada", NOON.plus(seconds(86_340))),
+        Err(Refusal::PastCutoff),
+        "less than a minute is no time to answer"
     );
+    let refusal = hold(&open_slot(), "ada", start);
     assert_eq!(refusal, Err(Refusal::SlotStarted));
 }
 
 #[test]
 fn a_held_slot_is_not_held_again_until_its_grace_is_over() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let end = NOON.plus(WINDOW);
-    let again = |now| {
-        hold(
-            &slot,
-            &entry_id("bob"),
-            &offer_id("o2"),
-            None,
-            &timing(),
-            now,
-        )
-    };
+    let again = |now| hold(&slot, "bob", now);
     let until = end.plus(seconds(5));
     assert_eq!(
         again(until.plus(std::time::Duration::ZERO).min(end)),
@@ -178,46 +175,39 @@ fn a_held_slot_is_not_held_again_until_its_grace_is_over() {
 
 #[test]
 fn nobody_is_offered_the_same_version_twice() {
-    let slot = held_slot("ada", "o1");
-    let events = decline(&slot, &offer_id("o1"), NOON).expect("no");
+    let slot = held_slot("ada");
+    let events = decline(&slot, &offer_of("ada"), NOON).expect("no");
     let slot = fold(slot, &events, NOON);
     assert_eq!(
-        hold(
-            &slot,
-            &entry_id("ada"),
-            &offer_id("o2"),
-            None,
-            &timing(),
-            NOON
-        ),
+        hold(&slot, "ada", NOON),
         Err(Refusal::NotEligible(Ineligible::OfferedBefore))
     );
 }
 
 #[test]
 fn a_yes_counts_until_the_millisecond_before_the_deadline_whenever_it_is_decided() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let end = NOON.plus(WINDOW);
     let before = callboard_contracts::Timestamp::from_millis(end.as_millis() - 1);
     assert_eq!(
-        names(&accept(&slot, &offer_id("o1"), before).expect("in time")),
+        names(&accept(&slot, &offer_of("ada"), before).expect("in time")),
         ["slot-filled"]
     );
     assert_eq!(
-        accept(&slot, &offer_id("o1"), end),
+        accept(&slot, &offer_of("ada"), end),
         Err(Refusal::OfferExpired)
     );
 }
 
 #[test]
 fn a_second_yes_of_the_same_person_is_a_repetition_and_anybody_elses_is_too_late() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let slot = fold(
         slot.clone(),
-        &accept(&slot, &offer_id("o1"), NOON).expect("yes"),
+        &accept(&slot, &offer_of("ada"), NOON).expect("yes"),
         NOON,
     );
-    let again = accept(&slot, &offer_id("o1"), NOON).expect_err("a repetition");
+    let again = accept(&slot, &offer_of("ada"), NOON).expect_err("a repetition");
     assert_eq!(
         (again.code(), again.kind()),
         ("already-accepted", RefusalKind::Repeated)
@@ -228,56 +218,48 @@ fn a_second_yes_of_the_same_person_is_a_repetition_and_anybody_elses_is_too_late
         ("slot-taken", RefusalKind::LostRace)
     );
     assert_eq!(
-        decline(&slot, &offer_id("o1"), NOON),
+        decline(&slot, &offer_of("ada"), NOON),
         Err(Refusal::AlreadyAnswered)
     );
 }
 
 #[test]
 fn a_no_frees_the_slot_at_once_and_cannot_be_taken_back() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let slot = fold(
         slot.clone(),
-        &decline(&slot, &offer_id("o1"), NOON).expect("no"),
+        &decline(&slot, &offer_of("ada"), NOON).expect("no"),
         NOON,
     );
-    assert_eq!(next_step(&slot, &timing(), NOON), Step::FindCandidate);
+    assert_eq!(next_step(&slot, &timing(), NOON), FIND_ONE);
     assert_eq!(
-        accept(&slot, &offer_id("o1"), NOON),
+        accept(&slot, &offer_of("ada"), NOON),
         Err(Refusal::AlreadyAnswered)
     );
     assert_eq!(
-        decline(&slot, &offer_id("o1"), NOON),
+        decline(&slot, &offer_of("ada"), NOON),
         Err(Refusal::AlreadyDeclined)
     );
 }
 
 #[test]
 fn a_no_after_the_deadline_is_refused_like_a_yes() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let end = NOON.plus(WINDOW);
     assert_eq!(
-        decline(&slot, &offer_id("o1"), end),
+        decline(&slot, &offer_of("ada"), end),
         Err(Refusal::OfferExpired)
     );
 }
 
 #[test]
 fn an_offer_that_ran_out_is_told_so_even_when_another_person_holds_the_slot() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let later = NOON.plus(WINDOW).plus(seconds(5));
-    let events = hold(
-        &slot,
-        &entry_id("bob"),
-        &offer_id("o2"),
-        None,
-        &timing(),
-        later,
-    )
-    .expect("next");
+    let events = hold(&slot, "bob", later).expect("next");
     let slot = fold(slot, &events, later);
     assert_eq!(
-        accept(&slot, &offer_id("o1"), later),
+        accept(&slot, &offer_of("ada"), later),
         Err(Refusal::OfferExpired)
     );
     assert_eq!(
@@ -289,13 +271,13 @@ fn an_offer_that_ran_out_is_told_so_even_when_another_person_holds_the_slot() {
 #[test]
 fn the_public_gets_a_slot_only_by_a_second_empty_look_up() {
     let slot = open_slot();
-    let first = no_candidate(&slot, &timing(), NOON).expect("first");
+    let first = no_candidate(&slot, NOON).expect("first");
     assert_eq!(names(&first), ["candidate-not-found"]);
     let slot = fold(slot, &first, NOON);
     assert_eq!(due(&slot, &timing()), Some(NOON.plus(seconds(30))));
-    let early = no_candidate(&slot, &timing(), NOON.plus(seconds(29))).expect("early");
+    let early = no_candidate(&slot, NOON.plus(seconds(29))).expect("early");
     assert_eq!(early, []);
-    let second = no_candidate(&slot, &timing(), NOON.plus(seconds(30))).expect("second");
+    let second = no_candidate(&slot, NOON.plus(seconds(30))).expect("second");
     assert_eq!(names(&second), ["slot-opened-to-public"]);
     let slot = fold(slot, &second, NOON.plus(seconds(30)));
     assert_eq!(next_step(&slot, &timing(), NOON), Step::Nothing);
@@ -308,11 +290,11 @@ fn the_public_gets_a_slot_only_by_a_second_empty_look_up() {
 
 #[test]
 fn an_empty_look_up_after_a_hold_counts_as_the_first() {
-    let slot = held_slot("ada", "o1");
+    let slot = held_slot("ada");
     let later = NOON.plus(WINDOW).plus(seconds(5));
-    let events = no_candidate(&slot, &timing(), later).expect("expired, and nobody");
+    let events = no_candidate(&slot, later).expect("expired, and nobody");
     assert_eq!(names(&events), ["hold-released", "candidate-not-found"]);
-    let refusal = no_candidate(&slot, &timing(), NOON).expect_err("held");
+    let refusal = no_candidate(&slot, NOON).expect_err("held");
     assert_eq!(refusal.code(), "slot-held");
 }
 
@@ -320,10 +302,7 @@ fn an_empty_look_up_after_a_hold_counts_as_the_first() {
 fn a_slot_that_started_unfilled_is_closed() {
     let start = release_command().starts_at;
     assert_eq!(next_step(&open_slot(), &timing(), start), Step::Close);
-    assert_eq!(
-        no_candidate(&open_slot(), &timing(), start),
-        Err(Refusal::SlotStarted)
-    );
+    assert_eq!(no_candidate(&open_slot(), start), Err(Refusal::SlotStarted));
     assert_eq!(
         names(&close(&open_slot(), &timing(), start).expect("closed")),
         ["slot-withdrawn"]
@@ -335,15 +314,7 @@ fn a_slot_that_started_unfilled_is_closed() {
     let shortly_before = NOON.plus(seconds(86_000));
     let held = fold(
         open_slot(),
-        &hold(
-            &open_slot(),
-            &entry_id("ada"),
-            &offer_id("o"),
-            None,
-            &timing(),
-            shortly_before,
-        )
-        .expect("a hold"),
+        &hold(&open_slot(), "ada", shortly_before).expect("a hold"),
         shortly_before,
     );
     assert_eq!(
@@ -361,24 +332,14 @@ fn a_slot_that_started_unfilled_is_closed() {
 
 #[test]
 fn a_withdrawn_slot_refuses_everything_with_its_own_reason() {
-    let held = held_slot("ada", "o1");
+    let held = held_slot("ada");
     let slot = fold(held.clone(), &withdraw(&held).expect("withdrawn"), NOON);
     assert_eq!(
-        accept(&slot, &offer_id("o1"), NOON),
+        accept(&slot, &offer_of("ada"), NOON),
         Err(Refusal::SlotWithdrawn)
     );
     assert_eq!(withdraw(&slot), Err(Refusal::AlreadyWithdrawn));
-    assert_eq!(
-        hold(
-            &slot,
-            &entry_id("bob"),
-            &offer_id("o2"),
-            None,
-            &timing(),
-            NOON
-        ),
-        Err(Refusal::SlotWithdrawn)
-    );
+    assert_eq!(hold(&slot, "bob", NOON), Err(Refusal::SlotWithdrawn));
 }
 
 #[test]
@@ -388,7 +349,7 @@ fn a_slot_nobody_released_is_not_found() {
     assert_eq!(withdraw(&none), Err(not_found.clone()));
     assert_eq!(accept(&none, &offer_id("o"), NOON), Err(not_found.clone()));
     assert_eq!(decline(&none, &offer_id("o"), NOON), Err(not_found.clone()));
-    assert_eq!(no_candidate(&none, &timing(), NOON), Err(not_found));
+    assert_eq!(no_candidate(&none, NOON), Err(not_found));
     assert_eq!(next_step(&none, &timing(), NOON), Step::Nothing);
     assert_eq!(due(&none, &timing()), None);
 }
@@ -396,11 +357,11 @@ fn a_slot_nobody_released_is_not_found() {
 #[test]
 fn open_work_is_due_at_once_or_when_the_hold_may_be_released() {
     assert_eq!(due(&open_slot(), &timing()), Some(NOON));
-    let held = held_slot("ada", "o1");
+    let held = held_slot("ada");
     let until = NOON.plus(WINDOW).plus(seconds(5));
     assert_eq!(due(&held, &timing()), Some(until));
     assert_eq!(next_step(&held, &timing(), NOON), Step::Wait { until });
-    assert_eq!(next_step(&held, &timing(), until), Step::FindCandidate);
+    assert_eq!(next_step(&held, &timing(), until), FIND_ONE);
 }
 
 #[test]
@@ -413,5 +374,5 @@ fn events_and_snapshots_survive_the_journal() {
         serde_json::from_str::<Slot>(&snapshot).expect("a state"),
         state
     );
-    assert_eq!(Slot::VERSION, 1);
+    assert_eq!(Slot::VERSION, 2);
 }

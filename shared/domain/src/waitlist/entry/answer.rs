@@ -1,0 +1,233 @@
+//! An entry is offered a slot, answers, or hears that somebody else was faster.
+
+use callboard_contracts::waitlist::{
+    EntryEvent, OfferAccepted, OfferDeclined, OfferMade, OfferSuperseded, OfferWithdrawn, Score,
+};
+use callboard_contracts::{OfferId, SlotId, Timestamp};
+
+use super::change::lapsed;
+use super::eligible::{available, wants};
+use super::{Entry, EntryFacts, EntryOffer, EntryStatus, OfferEnd};
+use crate::waitlist::refusal::Refusal;
+use crate::waitlist::slot::{OfferFate, SlotFacts, Told};
+use crate::waitlist::timing::Timing;
+
+/// What holds for one offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferDetails {
+    /// It stands until this moment.
+    pub expires_at: Timestamp,
+    /// How many are offered the slot at once.
+    pub batch: usize,
+    /// Why it is this entry's turn.
+    pub score: Option<Score>,
+}
+
+/// Decides on an offer to the entry. An earlier offer that ran out is recorded first.
+///
+/// # Errors
+/// [`Refusal::NotEligible`], above all while another offer stands.
+pub fn offer(
+    entry: &Entry,
+    slot: &SlotFacts,
+    details: &OfferDetails,
+    timing: &Timing,
+    now: Timestamp,
+) -> Result<Vec<EntryEvent>, Refusal> {
+    available(entry, timing, now).map_err(Refusal::NotEligible)?;
+    let facts = entry.facts.as_ref().ok_or(Refusal::EntryNotFound)?;
+    wants(facts, slot).map_err(Refusal::NotEligible)?;
+    let mut events = lapsed(entry, facts);
+    events.push(
+        OfferMade {
+            waitlist_id: facts.waitlist_id.clone(),
+            entry_id: facts.entry_id.clone(),
+            recipient_id: facts.recipient_id.clone(),
+            offer_id: slot.offer_id(&facts.entry_id),
+            slot_id: slot.slot_id.clone(),
+            slot_version: slot.version,
+            service: slot.service.clone(),
+            starts_at: slot.starts_at,
+            ends_at: slot.ends_at,
+            expires_at: details.expires_at,
+            proxy_id: entry.wishes.proxy_id.clone(),
+            batch: u8::try_from(details.batch).ok().filter(|batch| *batch > 1),
+            skip_limit: slot.terms.rules.skip_limit,
+            score: details.score.clone(),
+        }
+        .into(),
+    );
+    Ok(events)
+}
+
+/// Decides on a yes that was received at `received_at`.
+///
+/// # Errors
+/// [`Refusal::AlreadyAccepted`] for a repetition; otherwise why it is too late.
+pub fn accept(
+    entry: &Entry,
+    offer_id: &OfferId,
+    swapped: Option<SlotId>,
+    received_at: Timestamp,
+) -> Result<Vec<EntryEvent>, Refusal> {
+    let (facts, offer) = answerable(entry, offer_id, received_at)?;
+    Ok(vec![
+        OfferAccepted {
+            waitlist_id: facts.waitlist_id.clone(),
+            entry_id: facts.entry_id.clone(),
+            recipient_id: facts.recipient_id.clone(),
+            offer_id: offer.offer_id.clone(),
+            slot_id: offer.slot_id.clone(),
+            service: offer.service.clone(),
+            starts_at: offer.starts_at,
+            ends_at: offer.ends_at,
+            slot_version: Some(offer.slot_version),
+            proxy_id: entry.wishes.proxy_id.clone(),
+            auto: false,
+            score: None,
+            swapped,
+        }
+        .into(),
+    ])
+}
+
+/// A slot that an entry takes without an offer before.
+pub(crate) struct Accepted {
+    /// As the person wished beforehand, not by an answer.
+    pub(crate) auto: bool,
+    /// Why it was this entry's turn.
+    pub(crate) score: Option<Score>,
+    /// The slot of the person's former booking.
+    pub(crate) swapped: Option<SlotId>,
+}
+
+/// The events of an entry that takes a slot without an offer before. An earlier offer that ran
+/// out is recorded first.
+pub(crate) fn accepted(
+    entry: &Entry,
+    slot: &SlotFacts,
+    how: Accepted,
+) -> Result<Vec<EntryEvent>, Refusal> {
+    let facts = entry.facts.as_ref().ok_or(Refusal::EntryNotFound)?;
+    let mut events = lapsed(entry, facts);
+    events.push(
+        OfferAccepted {
+            waitlist_id: facts.waitlist_id.clone(),
+            entry_id: facts.entry_id.clone(),
+            recipient_id: facts.recipient_id.clone(),
+            offer_id: slot.offer_id(&facts.entry_id),
+            slot_id: slot.slot_id.clone(),
+            service: slot.service.clone(),
+            starts_at: slot.starts_at,
+            ends_at: slot.ends_at,
+            slot_version: Some(slot.version),
+            proxy_id: entry.wishes.proxy_id.clone(),
+            auto: how.auto,
+            score: how.score,
+            swapped: how.swapped,
+        }
+        .into(),
+    );
+    Ok(events)
+}
+
+/// Decides on a no that was received at `received_at`. The entry keeps its rank.
+///
+/// # Errors
+/// [`Refusal::AlreadyDeclined`] for a repetition; otherwise why it is too late.
+pub fn decline(
+    entry: &Entry,
+    offer_id: &OfferId,
+    received_at: Timestamp,
+) -> Result<Vec<EntryEvent>, Refusal> {
+    match answerable(entry, offer_id, received_at) {
+        Ok((facts, offer)) => Ok(vec![declined(facts, offer)]),
+        Err(Refusal::AlreadyAccepted) => Err(Refusal::AlreadyAnswered),
+        Err(Refusal::AlreadyAnswered) => Err(Refusal::AlreadyDeclined),
+        Err(other) => Err(other),
+    }
+}
+
+/// What follows for an entry from the end of its offer by somebody else's act
+/// ([`Slot::to_tell`](crate::waitlist::Slot::to_tell)): it waits again, with its rank and without
+/// a skip. Nothing follows if it knows already, or its offer is another by now: so it can be told
+/// any number of times.
+#[must_use]
+pub fn told(entry: &Entry, told: &Told) -> Vec<EntryEvent> {
+    let (Some(facts), EntryStatus::Offered(offer)) = (&entry.facts, &entry.status) else {
+        return Vec::new();
+    };
+    if offer.offer_id != told.offer_id {
+        return Vec::new();
+    }
+    let proxy_id = entry.wishes.proxy_id.clone();
+    match told.fate {
+        OfferFate::Superseded | OfferFate::Booked => vec![
+            OfferSuperseded {
+                waitlist_id: facts.waitlist_id.clone(),
+                entry_id: facts.entry_id.clone(),
+                recipient_id: facts.recipient_id.clone(),
+                proxy_id,
+                offer_id: offer.offer_id.clone(),
+                slot_id: offer.slot_id.clone(),
+                service: offer.service.clone(),
+                starts_at: offer.starts_at,
+            }
+            .into(),
+        ],
+        OfferFate::Withdrawn => vec![
+            OfferWithdrawn {
+                waitlist_id: facts.waitlist_id.clone(),
+                entry_id: facts.entry_id.clone(),
+                recipient_id: facts.recipient_id.clone(),
+                proxy_id,
+                offer_id: offer.offer_id.clone(),
+                slot_id: offer.slot_id.clone(),
+                service: offer.service.clone(),
+                starts_at: offer.starts_at,
+            }
+            .into(),
+        ],
+        OfferFate::Declined | OfferFate::Expired => Vec::new(),
+    }
+}
+
+/// The offer that can be answered at `received_at`, or why there is none.
+fn answerable<'a>(
+    entry: &'a Entry,
+    offer_id: &OfferId,
+    received_at: Timestamp,
+) -> Result<(&'a EntryFacts, &'a EntryOffer), Refusal> {
+    let facts = entry.facts.as_ref().ok_or(Refusal::EntryNotFound)?;
+    match &entry.status {
+        EntryStatus::Offered(offer) if offer.offer_id == *offer_id => {
+            if received_at < offer.expires_at {
+                Ok((facts, offer))
+            } else {
+                Err(Refusal::OfferExpired)
+            }
+        }
+        EntryStatus::Booked(offer) if offer.offer_id == *offer_id => Err(Refusal::AlreadyAccepted),
+        status => Err(match (&entry.last_offer, status) {
+            (Some((last, end)), _) if last == offer_id => match end {
+                OfferEnd::Declined => Refusal::AlreadyAnswered,
+                OfferEnd::Lapsed => Refusal::OfferExpired,
+                OfferEnd::Superseded => Refusal::OfferSuperseded,
+                OfferEnd::Withdrawn => Refusal::SlotWithdrawn,
+            },
+            (_, EntryStatus::Left) => Refusal::EntryLeft,
+            (_, EntryStatus::Booked(_)) => Refusal::EntryBooked,
+            _ => Refusal::OfferSuperseded,
+        }),
+    }
+}
+
+pub(super) fn declined(facts: &EntryFacts, offer: &EntryOffer) -> EntryEvent {
+    OfferDeclined {
+        waitlist_id: facts.waitlist_id.clone(),
+        entry_id: facts.entry_id.clone(),
+        offer_id: offer.offer_id.clone(),
+        slot_id: offer.slot_id.clone(),
+    }
+    .into()
+}
