@@ -68,17 +68,22 @@ fn ask(envelope: Envelope) -> Result<Ask, Failure> {
         return due(envelope);
     }
     match SlotEvent::decode(event_type, envelope.data.clone()) {
-        Ok(event) => return Ok(Ask::Slot(slot_of(&event).clone())),
+        Ok(event) => {
+            return slot_of(&event)
+                .map(|slot| Ask::Slot(slot.clone()))
+                .ok_or_else(|| asks_nothing(event_type));
+        }
         Err(DecodeError::UnknownType(_)) => {}
         Err(error) => return Err(error.into()),
     }
     match EntryEvent::decode(event_type, envelope.data)? {
         EntryEvent::EntryJoined(joined) => Ok(Ask::joined(joined, envelope.time)),
-        other => Err(Failure::terminal(format!(
-            "`{}` asks nothing of the cascade",
-            other.event_type()
-        ))),
+        other => Err(asks_nothing(other.event_type())),
     }
+}
+
+fn asks_nothing(event_type: &str) -> Failure {
+    Failure::terminal(format!("`{event_type}` asks nothing of the cascade"))
 }
 
 fn due(envelope: Envelope) -> Result<Ask, Failure> {
@@ -103,13 +108,14 @@ fn slot_in(stream: &StreamId) -> Result<SlotId, Failure> {
         .map_err(|error| Failure::terminal("the stream's id is not a slot's").because(error))
 }
 
-const fn slot_of(event: &SlotEvent) -> &SlotId {
-    match event {
+/// The slot of an event; none if it is one that does not travel.
+const fn slot_of(event: &SlotEvent) -> Option<&SlotId> {
+    Some(match event {
         SlotEvent::SlotReleased(event) => &event.slot_id,
         SlotEvent::SlotHeld(event) => &event.slot_id,
         SlotEvent::BatchHeld(event) => &event.slot_id,
         SlotEvent::SlotBroadcast(event) => &event.slot_id,
-        SlotEvent::CandidatesPassedOver(event) => &event.slot_id,
+        SlotEvent::CandidatesPassedOver(_) => return None,
         SlotEvent::OfferEnded(event) => &event.slot_id,
         SlotEvent::BatchReleased(event) => &event.slot_id,
         SlotEvent::SlotBooked(event) => &event.slot_id,
@@ -118,7 +124,7 @@ const fn slot_of(event: &SlotEvent) -> &SlotId {
         SlotEvent::CandidateNotFound(event) => &event.slot_id,
         SlotEvent::SlotOpenedToPublic(event) => &event.slot_id,
         SlotEvent::SlotWithdrawn(event) => &event.slot_id,
-    }
+    })
 }
 
 impl Ask {

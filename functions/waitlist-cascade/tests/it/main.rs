@@ -3,4 +3,5 @@
 mod binary;
 mod messages;
 mod rules;
+mod sizes;
 mod world;

@@ -199,11 +199,7 @@ fn passed_over(it: &CandidatesPassedOver) -> String {
             )
         })
         .collect();
-    format!(
-        "For the slot {} were passed over: {}.",
-        it.slot_id,
-        reasons.join("; ")
-    )
+    format!("Passed over: {}.", reasons.join("; "))
 }
 
 /// The rank itself is not stored, but the order of the holds is: entries are asked by rank.

@@ -151,22 +151,18 @@ pub struct Cursor {
     pub entry_id: EntryId,
 }
 
-/// Who stood before the entries that were offered the slot, and why each was not asked.
+/// Who stood before the entries that were offered the slot, and why each was not asked. It stands
+/// beside a hold that says the rest and shares its 1,024 bytes, so it does not repeat slot and
+/// version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CandidatesPassedOver {
-    /// The waitlist.
-    pub waitlist_id: WaitlistId,
-    /// The slot.
-    pub slot_id: SlotId,
-    /// The version.
-    pub slot_version: u32,
     /// The entries by reason.
     pub passed: BTreeMap<Ineligible, Vec<EntryId>>,
     /// Where the next look-up for this version goes on, class by class; none if it starts anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cursors: Vec<Cursor>,
-    /// How fresh the view was in which they were found.
+    /// How fresh the view was in which they were found; absent if a hold beside it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
 }

@@ -64,7 +64,7 @@ pub fn hold(
     if twice || entries.len() > usize::from(BATCH_MAX) {
         return Err(Refusal::BatchSize);
     }
-    events.extend(passed_over_event(facts, look));
+    events.extend(passed_over_event(look, true));
     let expires_at = facts.offer_expires_at(now);
     events.push(match entries {
         [] => return Err(Refusal::BatchSize),
@@ -107,7 +107,7 @@ pub fn passed_over(
     let facts = slot.known()?;
     let mut events = free_at(slot, timing, now)?;
     in_time(facts, now)?;
-    events.extend(passed_over_event(facts, look));
+    events.extend(passed_over_event(look, false));
     Ok(events)
 }
 
@@ -155,7 +155,7 @@ pub fn no_candidate(
     };
     match first_look_up {
         None => {
-            events.extend(passed_over_event(facts, look));
+            events.extend(passed_over_event(look, false));
             events.push(
                 CandidateNotFound {
                     waitlist_id: facts.waitlist_id.clone(),
@@ -167,7 +167,7 @@ pub fn no_candidate(
             );
         }
         Some(look_again_at) if now >= look_again_at => {
-            events.extend(passed_over_event(facts, look));
+            events.extend(passed_over_event(look, false));
             events.push(opened_to_public(facts));
         }
         Some(_) => {}
@@ -208,11 +208,7 @@ fn in_time(facts: &SlotFacts, now: Timestamp) -> Result<(), Refusal> {
 }
 
 /// The events that free the slot: none if it is open, the release of a hold that has run out.
-pub(crate) fn free_at(
-    slot: &Slot,
-    timing: &Timing,
-    now: Timestamp,
-) -> Result<Vec<SlotEvent>, Refusal> {
+fn free_at(slot: &Slot, timing: &Timing, now: Timestamp) -> Result<Vec<SlotEvent>, Refusal> {
     let facts = slot.known()?;
     let held_until = |end: Timestamp| {
         let until = end.plus(timing.hold_grace);
@@ -248,7 +244,7 @@ pub(crate) fn free_at(
     }
 }
 
-pub(crate) fn passed_over_event(facts: &SlotFacts, look: &Look) -> Option<SlotEvent> {
+fn passed_over_event(look: &Look, beside_hold: bool) -> Option<SlotEvent> {
     if look.passed.is_empty() && look.cursors.is_empty() {
         return None;
     }
@@ -257,12 +253,9 @@ pub(crate) fn passed_over_event(facts: &SlotFacts, look: &Look) -> Option<SlotEv
         passed.entry(*reason).or_default().push(entry.clone());
     }
     let event = CandidatesPassedOver {
-        waitlist_id: facts.waitlist_id.clone(),
-        slot_id: facts.slot_id.clone(),
-        slot_version: facts.version,
         passed,
         cursors: look.cursors.clone(),
-        as_of: look.as_of,
+        as_of: look.as_of.filter(|_| !beside_hold),
     };
     Some(event.into())
 }
