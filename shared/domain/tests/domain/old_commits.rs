@@ -13,7 +13,9 @@ fn slot_after(events: &[(&str, Value)]) -> Slot {
     events.iter().fold(Slot::default(), |slot, (name, data)| {
         let full = format!("callboard.waitlist.{name}.v1");
         let event = SlotEvent::decode(&full, data.clone()).expect("an old event");
-        assert_eq!(event.data(), *data, "it is written as it was");
+        if event.event_type() == full {
+            assert_eq!(event.data(), *data, "it is written as it was");
+        }
         slot.evolve(&event, NOON)
     })
 }
@@ -22,7 +24,9 @@ fn entry_after(events: &[(&str, Value)]) -> Entry {
     events.iter().fold(Entry::default(), |entry, (name, data)| {
         let full = format!("callboard.waitlist.{name}.v1");
         let event = EntryEvent::decode(&full, data.clone()).expect("an old event");
-        assert_eq!(event.data(), *data, "it is written as it was");
+        if event.event_type() == full {
+            assert_eq!(event.data(), *data, "it is written as it was");
+        }
         entry.evolve(&event, NOON)
     })
 }
