@@ -280,14 +280,16 @@ def withdrawn(scene, number, snapshot_version):
     told = [("slot-released", known | times | {"service": SERVICE, "offerWindowSeconds": WINDOW_SECONDS}),
             ("slot-withdrawn", known)]
     facts = {"waitlist_id": scene, "slot_id": slot, "version": snapshot_version, "service": SERVICE,
-             "starts_at": times["startsAt"], "ends_at": times["endsAt"], "window_seconds": WINDOW_SECONDS}
-    state_then = {"status": {"is": "withdrawn"}, "facts": facts, "offered": [], "ended": {}}
+             "starts_at": times["startsAt"], "ends_at": times["endsAt"], "window_seconds": WINDOW_SECONDS,
+             "terms": {"policyVersion": 0, "mode": {"is": "sequential"}}, "swap_depth": 0}
+    state_then = {"status": {"is": "withdrawn"}, "facts": facts, "offered": [], "ended": {},
+                  "to_tell": [], "draws": 0, "cursors": []}
     for commit, (name, data) in enumerate(told, start=1):
         event = {"t": f"callboard.waitlist.{name}.v1", "d": data, "p": False}
         item = {"pk": stream, "id": uuid.uuid4().hex, "corr": stream, "cause": stream, "hash": "", "ev": json.dumps([event])}
         if commit == len(told):
             item["snap"] = json.dumps(state_then)
-        numbers = {"sk": commit, "at": int(time.time() * 1000)} | ({"snapv": 1} if "snap" in item else {})
+        numbers = {"sk": commit, "at": int(time.time() * 1000)} | ({"snapv": 2} if "snap" in item else {})
         typed = {name: {"S": value} for name, value in item.items()}
         typed |= {name: {"N": str(value)} for name, value in numbers.items()}
         dynamodb.put_item(TableName=named("JOURNAL_TABLE"), Item=typed)
