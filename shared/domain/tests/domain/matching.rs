@@ -170,8 +170,10 @@ fn windows_follow_the_wall_clock_when_it_is_changed() {
     // And forward on 29 March 2026, from 02:00 to 03:00: an hour from 01:30 ends at 03:30.
     let over_the_gap = slot("2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z");
     let until = |to| {
-        let mut preferences = Preferences::default();
-        preferences.windows = vec![window(&[Weekday::Sun], "01:30", to)];
+        let preferences = Preferences {
+            windows: vec![window(&[Weekday::Sun], "01:30", to)],
+            ..Preferences::default()
+        };
         suits(&preferences, &over_the_gap, time("2026-03-20T12:00:00Z"))
     };
     assert_eq!(until("03:30"), Ok(()));
