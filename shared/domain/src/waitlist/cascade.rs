@@ -265,9 +265,14 @@ pub fn leave(slot: Option<&Slot>, entry: &Entry, now: Timestamp) -> Result<Both,
 ///
 /// # Errors
 /// The entry's refusal.
-pub fn pause(slot: Option<&Slot>, entry: &Entry, now: Timestamp) -> Result<Both, Refusal> {
+pub fn pause(
+    slot: Option<&Slot>,
+    entry: &Entry,
+    timing: &Timing,
+    now: Timestamp,
+) -> Result<Both, Refusal> {
     Ok(Both {
-        entry: entry::pause(entry, now)?,
+        entry: entry::pause(entry, timing, now)?,
         slot: given_back(slot, entry, now),
     })
 }

@@ -100,6 +100,12 @@ pub enum Refusal {
     /// The slot is open to everybody on the waitlist: there is nothing that one could decline.
     #[error("This slot is not held for you; you need not answer.")]
     NothingToDecline,
+    /// The entry's offer has just run out, and an answer in time may still be on its way.
+    #[error("Your offer has just ended; please try again in a few seconds.")]
+    AnswerOnItsWay {
+        /// From here on it is known.
+        until: Timestamp,
+    },
     /// The same policy holds already: an honest repetition.
     #[error("This policy holds already.")]
     PolicyUnchanged,
@@ -186,6 +192,7 @@ impl Refusal {
             Self::AlreadyWithdrawn => "already-withdrawn",
             Self::AlreadyBooked => "already-booked",
             Self::NothingToDecline => "nothing-to-decline",
+            Self::AnswerOnItsWay { .. } => "answer-on-its-way",
             Self::PolicyUnchanged => "policy-unchanged",
             Self::PolicyMoved { .. } => "policy-moved",
             Self::WishesUnchanged => "wishes-unchanged",

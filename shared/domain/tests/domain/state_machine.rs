@@ -182,6 +182,7 @@ fn the_interleavings_reach_every_event_and_every_way_to_be_refused() {
         "already-paused",
         "already-released",
         "already-withdrawn",
+        "answer-on-its-way",
         "entry-booked",
         "entry-exists",
         "entry-left",

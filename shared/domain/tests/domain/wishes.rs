@@ -99,13 +99,13 @@ fn a_paused_entry_gets_no_offer_keeps_its_rank_and_comes_back_without_skips() {
     let mut entry = waiting("ada");
     entry.skips = 2;
     let rank = entry.candidate();
-    let events = pause(&entry, NOON).expect("a pause");
+    let events = pause(&entry, &timing(), NOON).expect("a pause");
     assert_eq!(through_the_journal(&events), events);
     let paused = fold(entry, &events, NOON);
     assert_eq!(paused.status, EntryStatus::Paused(PauseReason::Asked));
     let why = eligible(&paused, &open_slot(), &timing(), NOON);
     assert_eq!(why, Err(Ineligible::Paused));
-    assert_eq!(pause(&paused, NOON), Err(Refusal::AlreadyPaused));
+    assert_eq!(pause(&paused, &timing(), NOON), Err(Refusal::AlreadyPaused));
     let events = resume(&paused, &timing(), NOON).expect("back");
     let back = fold(paused, &events, NOON);
     assert_eq!((&back.status, back.skips), (&EntryStatus::Waiting, 0));
@@ -116,9 +116,20 @@ fn a_paused_entry_gets_no_offer_keeps_its_rank_and_comes_back_without_skips() {
 #[test]
 fn who_pauses_declines_the_offer_that_stands() {
     let (slot, entry, _) = offered("ada");
-    let both = cascade::pause(Some(&slot), &entry, NOON).expect("a pause");
+    let both = cascade::pause(Some(&slot), &entry, &timing(), NOON).expect("a pause");
     assert_eq!(names(&both.entry), ["offer-declined", "entry-paused"]);
     assert_eq!(names(&both.slot), ["hold-released"]);
+}
+
+#[test]
+fn nobody_pauses_and_comes_back_past_an_acceptance_that_is_on_its_way() {
+    let (_, entry, _) = offered("ada");
+    let end = NOON.plus(WINDOW);
+    let until = end.plus(seconds(5));
+    let at = |now| pause(&entry, &timing(), now).map(|events| names(&events));
+    assert_eq!(at(end), Err(Refusal::AnswerOnItsWay { until }));
+    let late = vec!["offer-lapsed".to_owned(), "entry-paused".to_owned()];
+    assert_eq!(at(until), Ok(late));
 }
 
 #[test]
@@ -204,7 +215,7 @@ fn who_left_or_was_booked_changes_nothing_any_more() {
     let of = |entry: &Entry| {
         [
             change_preferences(entry, &northern(), &timing(), NOON),
-            pause(entry, NOON),
+            pause(entry, &timing(), NOON),
             resume(entry, &timing(), NOON),
             override_rank(entry, RankTo::Front, OverrideReason::Other, &timing(), NOON),
         ]
@@ -295,7 +306,7 @@ fn who_was_passed_over_is_recorded_with_the_hold_and_the_score_says_whose_turn_i
     let paused = waiting("ada");
     let paused = fold(
         paused.clone(),
-        &pause(&paused, NOON).expect("a pause"),
+        &pause(&paused, &timing(), NOON).expect("a pause"),
         NOON,
     );
     selection.consider(&entry_id("ada"), &paused);

@@ -64,12 +64,18 @@ pub fn change_preferences(
 /// see [`cascade::pause`](crate::waitlist::cascade::pause) for the slot's part.
 ///
 /// # Errors
-/// [`Refusal::AlreadyPaused`] for a repetition, or that the entry waits no more.
-pub fn pause(entry: &Entry, now: Timestamp) -> Result<Vec<EntryEvent>, Refusal> {
+/// [`Refusal::AlreadyPaused`] for a repetition, [`Refusal::AnswerOnItsWay`] in the seconds after
+/// an offer's deadline (who pauses and comes back at once would be offered another slot before an
+/// acceptance in time has arrived), or that the entry waits no more.
+pub fn pause(entry: &Entry, timing: &Timing, now: Timestamp) -> Result<Vec<EntryEvent>, Refusal> {
     let facts = on_the_list(entry)?;
     let mut events = match &entry.status {
         EntryStatus::Paused(_) => return Err(Refusal::AlreadyPaused),
         EntryStatus::Offered(offer) if now < offer.expires_at => vec![declined(facts, offer)],
+        EntryStatus::Offered(offer) if !has_lapsed(offer, timing, now) => {
+            let until = offer.expires_at.plus(timing.hold_grace);
+            return Err(Refusal::AnswerOnItsWay { until });
+        }
         _ => lapsed(entry, facts),
     };
     let skips = fold(entry, &events, now).skips;

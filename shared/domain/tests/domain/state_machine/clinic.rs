@@ -83,7 +83,9 @@ impl Clinic {
                 let events = entry::change_preferences(state, &wishes, &timing(), self.now);
                 self.of_entry(entry, events);
             }
-            Action::Pause(entry) => self.give_back(entry, cascade::pause),
+            Action::Pause(entry) => self.give_back(entry, |slot, entry, now| {
+                cascade::pause(slot, entry, &timing(), now)
+            }),
             Action::Leave(entry) => self.give_back(entry, cascade::leave),
             Action::Resume(entry) => {
                 let events = entry::resume(&self.entries[entry], &timing(), self.now);
