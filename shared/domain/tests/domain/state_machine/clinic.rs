@@ -410,10 +410,30 @@ impl Clinic {
 
     fn commit(&mut self, at: usize, events: &[SlotEvent]) {
         self.seen.extend(names(events));
+        let offers = self.known.offers.iter();
+        let standing: Vec<_> = offers
+            .filter(|(_, made)| made.slot == at && !made.ended)
+            .map(|(id, made)| (id.clone(), made.clone()))
+            .collect();
         for event in events {
             self.known.note_slot(at, event, self.now);
         }
         self.slots[at] = fold(std::mem::take(&mut self.slots[at]), events, self.now);
+        let by_others = |event: &SlotEvent| {
+            use SlotEvent::{SlotBooked, SlotFilled, SlotWithdrawn};
+            matches!(event, SlotFilled(_) | SlotBooked(_) | SlotWithdrawn(_))
+        };
+        if !events.iter().any(by_others) {
+            return;
+        }
+        for (id, made) in standing {
+            let told = self.slots[at]
+                .to_tell
+                .iter()
+                .any(|told| told.offer_id == id);
+            let expected = self.now < made.expires_at && !self.known.offers[&id].accepted;
+            assert_eq!(told, expected, "who has to be told that {id} has ended");
+        }
     }
 
     fn commit_entry(&mut self, at: usize, events: &[EntryEvent]) {
