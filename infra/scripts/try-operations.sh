@@ -2,7 +2,8 @@
 # Tries the commands of the people on call on a system that has told the story of `callboard demo`, and
 # so has a message in its dead-letter queue that nobody can read: it is listed, replayed, comes back with
 # its count and is dropped; an event is published and traced; letters that name its commit as the relay
-# and Lambda do are replayed, and nothing more comes of it; the lag is asked for.
+# and Lambda do are replayed, and nothing more comes of it; the lag is asked for; the views are compared
+# with the journal and rebuilt in another table.
 #
 #   infra/scripts/try-operations.sh ENV_FILE [CALLBOARD]
 #
@@ -88,3 +89,9 @@ echo 'relay: published again from the journal and the stream'
 
 expect 'dead letters by `lag`' 0 "$(lag deadLetters)"
 echo 'lag: nothing waits'
+
+expect 'rows that differ from the journal' 0 "$(run replay --view waitlist | field '["differ"]')"
+rebuilt=$(run replay --view waitlist --into "rebuilt-$$" --execute)
+expect 'streams rebuilt elsewhere' True "$(field '["streams"] >= 2' <<<"$rebuilt")"
+expect 'rows that differ there' 0 "$(run replay --view waitlist --into "rebuilt-$$" | field '["differ"]')"
+echo "views: as the journal says; $(field '["streams"]' <<<"$rebuilt") streams rebuilt in a table of their own"
