@@ -92,6 +92,9 @@ fn log(hint: &Hint, outcome: Outcome) {
         Outcome::Written { applied } => {
             tracing::info!(%stream, correlation_id, applied, "the views of a stream were written");
         }
+        Outcome::NothingToShow => {
+            tracing::debug!(%stream, correlation_id, "there is no view of it");
+        }
         Outcome::UpToDate { applied } => {
             tracing::debug!(%stream, correlation_id, applied, "the views had seen it already");
         }

@@ -14,6 +14,9 @@ use crate::view::Key;
 /// has just written the same stream, and that we read again what it left.
 const TRIES_MAX: u32 = 4;
 
+/// The kind of stream that holds a waitlist's policies.
+const POLICIES: &str = "waitlist";
+
 /// What the projector needs to do its work.
 #[derive(Debug, Clone)]
 pub struct Deps {
@@ -31,6 +34,8 @@ pub enum Outcome {
         /// The commit's number.
         applied: u64,
     },
+    /// A waitlist's policy: whoever needs it reads it in its own stream.
+    NothingToShow,
     /// They had seen this commit or a later one already.
     UpToDate {
         /// The commit's number.
@@ -48,10 +53,14 @@ pub enum Outcome {
 /// [`Failure`]: terminal if the stream is of a kind without a view or does not exist, else
 /// retryable.
 pub async fn run(deps: &Deps, stream: &StreamId, reached: Option<u64>) -> Result<Outcome, Failure> {
-    let kind = Kind::of(stream).ok_or_else(|| {
-        let kind = stream.kind();
-        Failure::terminal(format!("no view is made of a stream of kind `{kind}`"))
-    })?;
+    let kind = match (Kind::of(stream), stream.kind()) {
+        (Some(kind), _) => kind,
+        (None, POLICIES) => return Ok(Outcome::NothingToShow),
+        (None, kind) => {
+            let reason = format!("no view is made of a stream of kind `{kind}`");
+            return Err(Failure::terminal(reason));
+        }
+    };
     let main = Key::of(stream);
     for attempt in 1..=TRIES_MAX {
         let before = deps.views.get(&main.pk, &main.sk).await?;
