@@ -39,7 +39,7 @@ pub enum Considered {
     /// It is to be offered the slot.
     Taken,
     /// It is not, for this reason. After [`Ineligible::SkipLimit`], commit
-    /// [`entry::settle`](super::entry::settle) to its stream.
+    /// [`entry::settle`] to its stream.
     PassedOver(Ineligible),
     /// It accepts at once, so it is not asked beside others who stand before it: they are asked
     /// first, and it gets the slot as soon as they let it pass. The selection is full.
@@ -47,7 +47,7 @@ pub enum Considered {
 }
 
 impl<'a> Selection<'a> {
-    /// Nobody yet; `want` is what [`slot::next_step`] asked for.
+    /// Nobody yet; `want` is what [`next_step`](crate::waitlist::slot::next_step) asked for.
     #[must_use]
     pub const fn new(slot: &'a Slot, want: usize, timing: Timing, now: Timestamp) -> Self {
         Self {
