@@ -5,6 +5,7 @@
 //! publishes and never reads a view.
 
 mod answer;
+mod calendar;
 mod contacts;
 mod entries;
 mod events;
@@ -24,6 +25,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use callboard_domain::foreign::Registry;
 use callboard_domain::waitlist::Timing;
+use callboard_domain::when::Zone;
 use callboard_runtime::clock::Clock;
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Journal;
@@ -31,6 +33,7 @@ use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::table::Table;
 use callboard_runtime::token::Keys;
 
+use crate::calendar::Organizer;
 use crate::contacts::Contacts;
 use crate::schema::Schemas;
 
@@ -44,6 +47,9 @@ pub(crate) struct Deps {
     pub(crate) clock: Clock,
     pub(crate) offer_window_seconds: u32,
     pub(crate) timing: Timing,
+    /// The zone in which pages tell times.
+    pub(crate) clinic_zone: Zone,
+    pub(crate) organizer: Organizer,
 }
 
 type App = axum::extract::State<Arc<Deps>>;
@@ -63,6 +69,8 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         registry,
         link_keys: Keys::parse(&settings::required(vars, "LINK_KEYS")?)
             .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
+        clinic_zone: settings::parsed_or(vars, "CLINIC_TIME_ZONE", Zone::default())?,
+        organizer: settings::parsed(vars, "MAIL_FROM")?,
         clock: clock.clone(),
         offer_window_seconds: settings::parsed_or(vars, "OFFER_WINDOW_SECONDS", 1_800)?,
         timing: Timing {
@@ -84,6 +92,7 @@ fn router(deps: Deps) -> Router {
         .route("/v1/waitlists/{waitlist}/entries", post(entries::join))
         .route("/v1/waitlists/{waitlist}/slots", post(slots::release))
         .route("/o/{token}", get(offers::show).post(offers::answer))
+        .route("/o/{token}/calendar.ics", get(offers::calendar))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .with_state(Arc::new(deps))

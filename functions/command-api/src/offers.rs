@@ -1,7 +1,8 @@
 //! `/o/{token}`: a signed link shows an offer, and takes its answer.
 //!
 //! `GET` changes nothing, so that a mail scanner or a preview cannot accept. The answer is
-//! judged by the moment at which the gateway received it.
+//! judged by the moment at which the gateway received it. A browser is led from its `POST` to the
+//! page of the `GET`, so that reloading it answers nothing again.
 
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ use serde_json::json;
 use crate::answer::{
     append_problem, cause_of, commit_name, lost_race, refused, slot_commit, unavailable,
 };
-use crate::page::{self, Shown};
+use crate::calendar;
+use crate::page::{self, Shown, Standing};
 use crate::{App, Deps};
 
 /// How often an answer is decided again when another commit came between.
@@ -44,6 +46,16 @@ struct AnswerForm {
     answer: Answer,
 }
 
+/// What became of an answer.
+enum Answered {
+    /// It counts; with the commit that says so.
+    Now(Shown, String),
+    /// The same answer counted before.
+    Before(Shown),
+    /// It does not count, for how the offer stands.
+    TooLate(Shown, Problem),
+}
+
 pub(crate) async fn show(
     State(deps): App,
     Path(token): Path<String>,
@@ -53,10 +65,58 @@ pub(crate) async fn show(
     let outcome = async {
         let link = claims(&deps, &token, facts.received_at)?;
         let slot = load_slot(&deps, &link).await?;
-        Ok(shown(&slot.state, &link, facts.received_at))
+        Ok(shown(&deps, &slot.state, &link, facts.received_at))
     }
     .await;
-    respond(&headers, outcome, None)
+    private(match (outcome, wants_page(&headers)) {
+        (Ok(shown), true) => page::html(StatusCode::OK, page::of_offer(&shown, &token, None)),
+        (Ok(shown), false) => Json(shown).into_response(),
+        (Err(problem), is_page) => told(problem, is_page),
+    })
+}
+
+/// The appointment for the person's own calendar, once it is theirs.
+pub(crate) async fn calendar(
+    State(deps): App,
+    Path(token): Path<String>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+) -> Response {
+    let outcome = async {
+        let link = claims(&deps, &token, facts.received_at)?;
+        let slot = load_slot(&deps, &link).await?;
+        let is_theirs =
+            shown(&deps, &slot.state, &link, facts.received_at).state == Standing::Accepted;
+        let booked =
+            slot.state.facts.filter(|_| is_theirs).and_then(|slot| {
+                calendar::of_appointment(&slot, &deps.organizer, facts.received_at)
+            });
+        booked.ok_or_else(|| {
+            Problem::new(
+                StatusCode::CONFLICT,
+                "not-booked",
+                "This offer has not become an appointment.",
+            )
+        })
+    }
+    .await;
+    private(match outcome {
+        Ok(text) => (
+            [
+                (
+                    header::CONTENT_TYPE,
+                    "text/calendar; charset=utf-8; method=PUBLISH",
+                ),
+                (
+                    header::CONTENT_DISPOSITION,
+                    "attachment; filename=\"appointment.ics\"",
+                ),
+            ],
+            text,
+        )
+            .into_response(),
+        Err(problem) => told(problem, wants_page(&headers)),
+    })
 }
 
 pub(crate) async fn answer(
@@ -76,9 +136,48 @@ pub(crate) async fn answer(
         decide(&deps, &link, answer, &cause, facts.received_at).await
     }
     .await;
-    match outcome {
-        Ok((shown, commit)) => respond(&headers, Ok(shown), commit.as_deref()),
-        Err(problem) => respond(&headers, Err(problem), None),
+    private(match (outcome, wants_page(&headers)) {
+        (Ok(answered), true) => answered_page(&answered, &token),
+        (Ok(Answered::Now(shown, commit)), false) => {
+            with_commit(Json(shown).into_response(), &commit)
+        }
+        (Ok(Answered::Before(shown)), false) => Json(shown).into_response(),
+        (Ok(Answered::TooLate(_, problem)), false) => problem.into_response(),
+        (Err(problem), is_page) => told(problem, is_page),
+    })
+}
+
+fn answered_page(answered: &Answered, token: &str) -> Response {
+    let of = |shown, note| page::of_offer(shown, token, Some(note));
+    match answered {
+        // Relative, for the API may be mounted anywhere. A token has no character that means
+        // something in a path.
+        Answered::Now(_, commit) => {
+            let to = [(header::LOCATION, format!("./{token}"))];
+            with_commit((StatusCode::SEE_OTHER, to).into_response(), commit)
+        }
+        Answered::Before(shown) => page::html(
+            StatusCode::OK,
+            of(
+                shown,
+                "You have given this answer already. Once is enough: nothing has changed.",
+            ),
+        ),
+        // The offer stands, so what stands against the answer is not to be seen on its page.
+        Answered::TooLate(shown, problem) if shown.state == Standing::Open => {
+            page::html(problem.status, page::of_problem(problem))
+        }
+        Answered::TooLate(shown, problem) => {
+            page::html(problem.status, of(shown, note_on(problem)))
+        }
+    }
+}
+
+fn note_on(problem: &Problem) -> &'static str {
+    if problem.slug == Refusal::AlreadyAnswered.code() {
+        "You have answered this offer before, and that answer stands. To change it, please call us."
+    } else {
+        "Your answer came too late to count; nothing has changed by it."
     }
 }
 
@@ -132,7 +231,7 @@ async fn decide(
     answer: Answer,
     cause: &Cause,
     received_at: Timestamp,
-) -> Result<(Shown, Option<String>), Problem> {
+) -> Result<Answered, Problem> {
     for _ in 0..TRIES_MAX {
         let slot = load_slot(deps, link).await?;
         let entry = deps
@@ -160,7 +259,16 @@ async fn decide(
         let both = match decision {
             Ok(both) => both,
             Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
-                return Ok((shown(&slot.state, link, received_at), None));
+                return Ok(Answered::Before(shown(
+                    deps,
+                    &slot.state,
+                    link,
+                    received_at,
+                )));
+            }
+            Err(refusal) if refusal.kind() == RefusalKind::LostRace => {
+                let shown = shown(deps, &slot.state, link, received_at);
+                return Ok(Answered::TooLate(shown, refused(&refusal)));
             }
             Err(refusal) => return Err(refused(&refusal)),
         };
@@ -173,7 +281,8 @@ async fn decide(
             Ok(()) => {
                 let slot_after = load_slot(deps, link).await?;
                 let commit = commit_name(&slot.stream, slot.number + 1);
-                return Ok((shown(&slot_after.state, link, received_at), Some(commit)));
+                let shown = shown(deps, &slot_after.state, link, received_at);
+                return Ok(Answered::Now(shown, commit));
             }
             Err(AppendError::Conflict(_)) => {}
             Err(error) => return Err(append_problem(&error)),
@@ -208,52 +317,69 @@ async fn append(
     Ok(())
 }
 
-fn shown(slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
-    let state = match &slot.status {
-        SlotStatus::Held { expires_at, .. } if slot.is_held_under(&link.offer) => {
-            if now < *expires_at { "open" } else { "expired" }
-        }
-        SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => "accepted",
-        _ => match slot.ended.get(&link.offer) {
-            Some(OfferFate::Declined) => "declined",
-            Some(OfferFate::Expired) => "expired",
-            _ => "superseded",
-        },
-    };
+fn shown(deps: &Deps, slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
     let facts = slot
         .facts
         .as_ref()
         .filter(|facts| facts.version == link.version);
+    let state = match &slot.status {
+        _ if facts.is_none() => Standing::Superseded,
+        SlotStatus::Held { expires_at, .. } if slot.is_held_under(&link.offer) => {
+            if now < *expires_at {
+                Standing::Open
+            } else {
+                Standing::Expired
+            }
+        }
+        SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => Standing::Accepted,
+        _ => match slot.ended.get(&link.offer) {
+            Some(OfferFate::Declined) => Standing::Declined,
+            Some(OfferFate::Expired) => Standing::Expired,
+            Some(OfferFate::Superseded | OfferFate::Booked) => Standing::Taken,
+            Some(OfferFate::Withdrawn) => Standing::Withdrawn,
+            None => Standing::Superseded,
+        },
+    };
     Shown {
         state,
         service: facts.map(|facts| facts.service.clone()),
+        location: facts.and_then(|facts| facts.location.clone()),
+        provider: facts.and_then(|facts| facts.provider.clone()),
         starts_at: facts.map(|facts| facts.starts_at),
         ends_at: facts.map(|facts| facts.ends_at),
         expires_at: match &slot.status {
-            SlotStatus::Held { expires_at, .. } if state == "open" => Some(*expires_at),
+            SlotStatus::Held { expires_at, .. } if state == Standing::Open => Some(*expires_at),
             _ => None,
         },
+        zone: facts
+            .and_then(|facts| facts.zone.as_ref()?.parse().ok())
+            .unwrap_or_else(|| deps.clinic_zone.clone()),
     }
 }
 
-fn respond(headers: &HeaderMap, outcome: Result<Shown, Problem>, commit: Option<&str>) -> Response {
-    let wants_page =
-        header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
-    let mut response = match (outcome, wants_page) {
-        (Ok(shown), true) => page::html(StatusCode::OK, &page::of_offer(&shown)),
-        (Ok(shown), false) => Json(shown).into_response(),
-        (Err(problem), true) => page::html(problem.status, &page::of_problem(&problem)),
-        (Err(problem), false) => problem.into_response(),
-    };
+fn wants_page(headers: &HeaderMap) -> bool {
+    header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn told(problem: Problem, is_page: bool) -> Response {
+    if is_page {
+        page::html(problem.status, page::of_problem(&problem))
+    } else {
+        problem.into_response()
+    }
+}
+
+/// The address holds a secret: it must not be kept, nor told to a page that is linked to.
+fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    // The address holds a secret: it must not be kept, nor told to a page that is linked to.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     );
-    match commit {
-        Some(commit) => with_commit(response, commit),
-        None => response,
-    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
 }

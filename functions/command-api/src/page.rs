@@ -1,81 +1,216 @@
 //! The pages that a link opens: plain HTML, no script, nothing loaded from elsewhere.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use callboard_contracts::Timestamp;
+use callboard_domain::when::{Told, Zone};
 use callboard_runtime::http::Problem;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Where an offer stands for the person it was made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Standing {
+    Open,
+    Accepted,
+    Declined,
+    Expired,
+    /// The slot was booked otherwise.
+    Taken,
+    Withdrawn,
+    /// The slot was released anew, or another offer took this one's place.
+    Superseded,
+}
 
 /// An offer, as its link shows it: no person is named.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown {
-    /// `open`, `accepted`, `declined`, `expired` or `superseded`.
-    pub(crate) state: &'static str,
+    pub(crate) state: Standing,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) starts_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
+    /// The zone in which people read its times.
+    #[serde(skip)]
+    pub(crate) zone: Zone,
 }
 
-const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem;\
-color:#1a1a1a;background:#fff}h1{font-size:1.5rem}button{font:inherit;padding:.7rem 1.2rem;margin:.3rem .6rem .3rem 0;\
-border-radius:.4rem;border:2px solid #14532d;cursor:pointer}button[value=accept]{background:#14532d;color:#fff}\
-button[value=decline]{background:#fff;color:#14532d}button:focus-visible{outline:3px solid #1d4ed8;outline-offset:2px}\
-@media(prefers-color-scheme:dark){body{color:#f2f2f2;background:#161616}button[value=decline]{background:#161616;color:#bbf7d0;border-color:#bbf7d0}}";
+/// Colours are at least 4.5:1 against what they stand on, in both schemes; the tests in
+/// `tests/pages` measure them.
+const STYLE: &str = include_str!("page.css");
 
-/// Nothing may be loaded, framed or run; the form may only be sent back to us.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-pub(crate) fn html(status: StatusCode, body: &str) -> Response {
-    let mut response = (status, Html(body.to_owned())).into_response();
-    response.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(POLICY),
+/// A page with the headers that every page has.
+pub(crate) fn html(status: StatusCode, body: String) -> Response {
+    let mut response = (status, Html(body)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy());
+    headers.insert(
+        HeaderName::from_static("x-robots-tag"),
+        HeaderValue::from_static("noindex, nofollow"),
     );
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-pub(crate) fn of_offer(shown: &Shown) -> String {
-    let what = format!(
-        "<p><strong>{}</strong><br>{}</p>",
-        escape(shown.service.as_deref().unwrap_or("Appointment")),
-        shown.starts_at.map_or_else(String::new, time),
+/// Nothing may be loaded, framed or run but this style; the form may only be sent back to us.
+fn policy() -> HeaderValue {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'"
     );
-    match shown.state {
-        "open" => document(
+    HeaderValue::try_from(policy).expect("base64 is fit for a header")
+}
+
+/// What an offer's link shows. `note` is said first: what became of an answer.
+pub(crate) fn of_offer(shown: &Shown, token: &str, note: Option<&str>) -> String {
+    let (title, text) = words(shown.state);
+    let note = note.map_or_else(String::new, |note| {
+        format!("<p role=\"status\">{}</p>", escape(note))
+    });
+    let facts = facts(shown);
+    let rest = match shown.state {
+        Standing::Open => FORM.to_owned(),
+        // Relative to the page, wherever that is mounted.
+        Standing::Accepted => format!(
+            "<p><a href=\"{}/calendar.ics\">Add it to your calendar</a></p>",
+            escape(token)
+        ),
+        _ => String::new(),
+    };
+    document(title, &format!("{note}<p>{text}</p>{facts}{rest}"))
+}
+
+const FORM: &str = "<form method=\"post\">\
+    <button name=\"answer\" value=\"accept\">Yes, I take it</button>\
+    <button name=\"answer\" value=\"decline\">No, thank you</button></form>\
+    <p>Nothing is decided until you press one of the two. \
+    If you say no, you keep your place on the waitlist.</p>";
+
+const fn words(state: Standing) -> (&'static str, &'static str) {
+    match state {
+        Standing::Open => (
             "An appointment is free",
-            &format!(
-                "{what}<p>It is held for you until {}.</p><form method=\"post\">\
-                 <button name=\"answer\" value=\"accept\">Yes, I take it</button>\
-                 <button name=\"answer\" value=\"decline\">No, thank you</button></form>",
-                shown.expires_at.map_or_else(String::new, time),
-            ),
+            "We hold this appointment for you. Would you like it?",
         ),
-        "accepted" => document("The appointment is yours", &what),
-        "declined" => document(
+        Standing::Accepted => (
+            "The appointment is yours",
+            "It is booked for you; you need not do anything more.",
+        ),
+        Standing::Declined => (
             "Thank you for letting us know",
-            "<p>You keep your place on the waitlist.</p>",
+            "You said no to this appointment, and somebody else can have it. \
+             You keep your place on the waitlist.",
         ),
-        "expired" => document(
-            "This offer has ended",
-            "<p>The time to answer has passed. You are still on the waitlist.</p>",
+        Standing::Expired => (
+            "The time to answer has passed",
+            "We no longer hold this appointment for you. You are still on the waitlist.",
         ),
-        _ => document(
+        Standing::Taken => (
+            "Somebody else has this appointment",
+            "It can no longer be had by this link. You are still on the waitlist.",
+        ),
+        Standing::Withdrawn => (
+            "This appointment is no longer available",
+            "It was withdrawn, and this offer with it. You are still on the waitlist.",
+        ),
+        Standing::Superseded => (
             "This offer was replaced",
-            "<p>It can no longer be answered.</p>",
+            "It can no longer be answered. Please use the link in our latest message.",
         ),
     }
 }
 
+fn facts(shown: &Shown) -> String {
+    let text = |text: &Option<String>| text.as_deref().map(escape);
+    let deadline = shown
+        .expires_at
+        .and_then(|at| Some(time(at, &shown.zone.tell(at)?.to_string())));
+    let rows: String = [
+        ("What", text(&shown.service)),
+        ("With", text(&shown.provider)),
+        ("When", when(shown)),
+        ("Where", text(&shown.location)),
+        ("Please answer before", deadline),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| format!("<dt>{name}</dt><dd>{value}</dd>")))
+    .collect();
+    // What cannot be had any more must not look like an appointment.
+    let class = match shown.state {
+        Standing::Open | Standing::Accepted => "",
+        _ => " class=\"gone\"",
+    };
+    if rows.is_empty() {
+        rows
+    } else {
+        format!("<dl{class}>{rows}</dl>")
+    }
+}
+
+/// From when to when; the day is said once where both are on the same.
+fn when(shown: &Shown) -> Option<String> {
+    let start = shown.starts_at?;
+    let from = shown.zone.tell(start)?;
+    let end = shown
+        .ends_at
+        .and_then(|end| Some((end, shown.zone.tell(end)?)));
+    let Some((end, to)) = end else {
+        return Some(time(start, &from.to_string()));
+    };
+    // Where the clocks change in between, both zones are said.
+    let same_day = from.date == to.date && from.zone == to.zone;
+    let Told {
+        date, time: clock, ..
+    } = &from;
+    let (from, to) = if same_day {
+        (
+            format!("{date}, {clock}"),
+            format!("{} {}", to.time, to.zone),
+        )
+    } else {
+        (from.to_string(), to.to_string())
+    };
+    Some(format!("{} to {}", time(start, &from), time(end, &to)))
+}
+
+/// A page for what could not be done.
 pub(crate) fn of_problem(problem: &Problem) -> String {
+    if problem.status == StatusCode::NOT_FOUND {
+        return document(
+            "We do not know this link",
+            "<p>Please open the link in our message again. If you copied it, take care to copy \
+             it whole, up to its last character.</p>",
+        );
+    }
+    if problem.status.is_server_error() {
+        return document(
+            "That did not work",
+            "<p>The fault is on our side. Please open the link again in a minute: it shows \
+             whether your answer has reached us.</p>",
+        );
+    }
+    if problem.status == StatusCode::CONFLICT {
+        let why = format!("<p>{}</p>", escape(&problem.detail));
+        return document("That did not work", &why);
+    }
+    // Its words are for programs.
     document(
-        "This did not work",
-        &format!("<p>{}</p>", escape(&problem.detail)),
+        "That did not work",
+        "<p>We could not read what your browser has sent. Please open the link in our message \
+         again, and press one of the two buttons.</p>",
     )
 }
 
@@ -88,11 +223,8 @@ fn document(title: &str, content: &str) -> String {
     )
 }
 
-fn time(at: Timestamp) -> String {
-    let human = jiff::Timestamp::from_millisecond(at.as_millis())
-        .map(|time| time.strftime("%A, %-d %B %Y, %H:%M UTC").to_string())
-        .unwrap_or_default();
-    format!("<time datetime=\"{at}\">{human}</time>")
+fn time(at: Timestamp, words: &str) -> String {
+    format!("<time datetime=\"{at}\">{words}</time>")
 }
 
 fn escape(text: &str) -> String {
@@ -107,32 +239,104 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(state: &'static str, service: &str) -> Shown {
-        let at = Timestamp::from_millis(1_800_000_000_000);
+    const ALL: [Standing; 7] = [
+        Standing::Open,
+        Standing::Accepted,
+        Standing::Declined,
+        Standing::Expired,
+        Standing::Taken,
+        Standing::Withdrawn,
+        Standing::Superseded,
+    ];
+
+    fn shown(state: Standing) -> Shown {
+        let at = |text: &str| Some(text.parse().expect("a time"));
         Shown {
             state,
-            service: Some(service.to_owned()),
-            starts_at: Some(at),
-            ends_at: Some(at),
-            expires_at: Some(at),
+            service: Some("physio".to_owned()),
+            location: Some("Mill <Lane> 3".to_owned()),
+            provider: None,
+            starts_at: at("2030-05-02T09:00:00Z"),
+            ends_at: at("2030-05-02T09:30:00Z"),
+            expires_at: at("2030-05-01T22:30:00Z"),
+            zone: "Europe/Berlin".parse().expect("a zone"),
         }
+    }
+
+    fn page(shown: &Shown) -> String {
+        of_offer(shown, "k1.e30.c2ln", None)
     }
 
     #[test]
     fn a_service_name_cannot_bring_markup_into_the_page() {
-        let page = of_offer(&shown("open", "<script>alert(1)</script>"));
+        let page = page(&Shown {
+            service: Some("<script>alert(1)</script>".to_owned()),
+            ..shown(Standing::Open)
+        });
         assert!(!page.contains("<script>"));
         assert!(page.contains("&lt;script&gt;"));
+        assert!(page.contains("<dt>Where</dt><dd>Mill &lt;Lane&gt; 3</dd>"));
+        assert!(!page.contains("<dt>With</dt>"), "what is not known is not asked");
     }
 
     #[test]
-    fn only_an_open_offer_has_buttons() {
-        assert!(of_offer(&shown("open", "physio")).contains("<form"));
-        for state in ["accepted", "declined", "expired", "superseded"] {
-            assert!(
-                !of_offer(&shown(state, "physio")).contains("<form"),
-                "{state}"
-            );
+    fn only_an_open_offer_has_buttons_and_only_an_accepted_one_a_calendar() {
+        for state in ALL {
+            let page = page(&shown(state));
+            assert_eq!(page.contains("<form"), state == Standing::Open, "{state:?}");
+            let has_calendar = page.contains("href=\"k1.e30.c2ln/calendar.ics\"");
+            assert_eq!(has_calendar, state == Standing::Accepted, "{state:?}");
         }
+    }
+
+    #[test]
+    fn every_page_is_small_and_loads_nothing() {
+        for state in ALL {
+            let page = page(&shown(state));
+            assert!(page.len() < 10_000, "{state:?}: {} bytes", page.len());
+            for loading in ["src=", "@import", "url(", "<link", "<script"] {
+                assert!(!page.contains(loading), "{state:?}: {loading}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_told_by_the_clinics_clock_and_marked_up_in_utc() {
+        let page = page(&shown(Standing::Open));
+        let when = "<time datetime=\"2030-05-02T09:00:00.000Z\">Thursday 2 May 2030, 11:00</time> to \
+                    <time datetime=\"2030-05-02T09:30:00.000Z\">11:30 CEST</time>";
+        assert!(page.contains(when), "{page}");
+        assert!(page.contains(">Thursday 2 May 2030, 00:30 CEST</time>"));
+    }
+
+    #[test]
+    fn an_appointment_over_midnight_or_a_change_of_clocks_says_both_ends_in_full() {
+        let told = |from: &str, to: &str| {
+            page(&Shown {
+                starts_at: Some(from.parse().expect("a time")),
+                ends_at: Some(to.parse().expect("a time")),
+                ..shown(Standing::Accepted)
+            })
+        };
+        let night = told("2030-05-02T21:30:00Z", "2030-05-02T22:30:00Z");
+        assert!(
+            night.contains("Thursday 2 May 2030, 23:30 CEST<"),
+            "{night}"
+        );
+        assert!(night.contains("Friday 3 May 2030, 00:30 CEST<"), "{night}");
+        let autumn = told("2030-10-27T00:30:00Z", "2030-10-27T01:15:00Z");
+        assert!(
+            autumn.contains("02:30 CEST<") && autumn.contains("02:15 CET<"),
+            "{autumn}"
+        );
+    }
+
+    #[test]
+    fn without_a_zone_the_page_says_utc() {
+        let page = page(&Shown {
+            zone: Zone::default(),
+            ..shown(Standing::Open)
+        });
+        assert!(page.contains("09:30 UTC"), "{page}");
     }
 }

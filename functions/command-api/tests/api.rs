@@ -7,7 +7,7 @@ use callboard_contracts::{Cause, EntryId, OfferId, SlotId, StreamId, Timestamp};
 use callboard_domain::waitlist::Timing;
 use callboard_domain::waitlist::cascade::{self, Asked};
 use callboard_domain::waitlist::entry::Entry;
-use callboard_domain::waitlist::slot::{Look, Slot};
+use callboard_domain::waitlist::slot::{self, Look, Slot};
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
 use callboard_runtime::token::Keys;
@@ -32,6 +32,8 @@ impl Api {
             ("JOURNAL_TABLE", "journal"),
             ("CONTACTS_TABLE", "contacts"),
             ("LINK_KEYS", KEYS),
+            ("MAIL_FROM", "desk@clinic.example"),
+            ("CLINIC_TIME_ZONE", "Europe/Berlin"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
@@ -628,7 +630,21 @@ async fn a_link_shows_the_offer_by_get_and_takes_the_answer_by_post_alone() {
         page.text.contains("<form method=\"post\">")
             && page.headers["content-type"].starts_with("text/html")
     );
-    assert_eq!(page.headers["referrer-policy"], "no-referrer");
+    for (name, value) in [
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        ("x-robots-tag", "noindex, nofollow"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert_eq!(page.headers[name], value, "{name}");
+    }
+    let policy = &page.headers["content-security-policy"];
+    assert!(
+        policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let head = api.request("HEAD", &path).send(&api.function).await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
 
     let accepted = api.answer_offer(&token, "accept").await;
     assert_eq!(
@@ -652,6 +668,115 @@ async fn a_link_shows_the_offer_by_get_and_takes_the_answer_by_post_alone() {
     assert_eq!(
         (nonsense.status, nonsense.pointers()),
         (422, vec!["/answer".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_browser_is_led_from_its_answer_to_a_page_that_can_be_reloaded() {
+    let api = Api::open().await;
+    let link = api.offered(600).await;
+    let token = token(&link, KEYS, api.world.now().plus(Duration::from_secs(600)));
+    let path = format!("/o/{token}");
+    let press = async |answer: &str| {
+        api.request("POST", &path)
+            .header("accept", "text/html,application/xhtml+xml")
+            .body(
+                "application/x-www-form-urlencoded",
+                &format!("answer={answer}"),
+            )
+            .send(&api.function)
+            .await
+    };
+    let accepted = press("accept").await;
+    assert_eq!(accepted.status, 303, "{}", accepted.text);
+    assert_eq!(accepted.headers["location"], format!("./{token}"));
+    assert_eq!(accepted.headers["cache-control"], "no-store");
+    assert!(accepted.headers.contains_key("callboard-commit"));
+
+    let again = press("accept").await;
+    assert_eq!(again.status, 200);
+    assert!(
+        again.text.contains("You have given this answer already")
+            && again.text.contains("The appointment is yours"),
+        "{}",
+        again.text
+    );
+    let changed = press("decline").await;
+    assert_eq!(changed.status, 409);
+    assert!(
+        changed.text.contains("that answer stands")
+            && changed.text.contains("The appointment is yours"),
+        "{}",
+        changed.text
+    );
+    let nonsense = press("perhaps").await;
+    assert_eq!(nonsense.status, 422);
+    assert!(nonsense.text.contains("<h1>That did not work</h1>"));
+}
+
+#[tokio::test]
+async fn an_accepted_appointment_can_be_taken_into_a_calendar_and_no_other() {
+    let api = Api::open().await;
+    let link = api.offered(600).await;
+    let token = token(&link, KEYS, api.world.now().plus(Duration::from_secs(600)));
+    let path = format!("/o/{token}/calendar.ics");
+    let early = api.request("GET", &path).send(&api.function).await;
+    assert_eq!(
+        (early.status, early.problem().as_str()),
+        (409, "not-booked")
+    );
+    api.answer_offer(&token, "accept").await;
+    let calendar = api.request("GET", &path).send(&api.function).await;
+    assert_eq!(calendar.status, 200, "{}", calendar.text);
+    assert_eq!(
+        calendar.headers["content-type"],
+        "text/calendar; charset=utf-8; method=PUBLISH"
+    );
+    assert_eq!(calendar.headers["cache-control"], "no-store");
+    for line in [
+        "METHOD:PUBLISH",
+        "UID:s1-1@clinic.example",
+        "SUMMARY:physio",
+        "ORGANIZER:mailto:desk@clinic.example",
+    ] {
+        assert!(
+            calendar.text.contains(&format!("{line}\r\n")),
+            "{line}: {}",
+            calendar.text
+        );
+    }
+    assert!(!calendar.text.contains(&token), "the link is a secret");
+}
+
+#[tokio::test]
+async fn a_withdrawn_slot_is_told_as_such_and_not_as_open() {
+    let api = Api::open().await;
+    let link = api.offered(600).await;
+    let token = token(&link, KEYS, api.world.now().plus(Duration::from_secs(600)));
+    let journal = api.world.journal();
+    let slot = journal
+        .load::<Slot>(&StreamId::slot(&link.slot))
+        .await
+        .expect("a slot");
+    let events = slot::withdraw(&slot.state).expect("withdrawn");
+    let commit = slot
+        .next(&cause(), api.world.now())
+        .events(events)
+        .build()
+        .expect("a commit");
+    journal
+        .append_all(vec![commit], Vec::new())
+        .await
+        .expect("appended");
+    let shown = api
+        .request("GET", &format!("/o/{token}"))
+        .send(&api.function)
+        .await;
+    assert_eq!(shown.json()["state"], "withdrawn");
+    let late = api.answer_offer(&token, "accept").await;
+    assert_eq!(
+        (late.status, late.problem().as_str()),
+        (409, "slot-withdrawn")
     );
 }
 

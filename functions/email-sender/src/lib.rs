@@ -96,7 +96,9 @@ pub fn deps(
         public_url: settings.public_url,
         keys: settings.keys,
         catalogue: Arc::new(
-            Catalogue::builtin().expect("a test keeps the embedded definitions in order"),
+            Catalogue::builtin()
+                .expect("a test keeps the embedded definitions in order")
+                .told_in(settings.clinic_zone),
         ),
         clock,
     })

@@ -1,5 +1,6 @@
 //! What `email-sender` is told by the template, read once at start.
 
+use callboard_domain::when::Zone;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::token::Keys;
 use lettre::message::Mailbox;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub public_url: String,
     /// Keys that sign links.
     pub keys: Keys,
+    /// The zone that times are told in where neither recipient nor definition names one.
+    pub clinic_zone: Zone,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ impl Settings {
             public_url: public_url(vars)?,
             keys: Keys::parse(&keys)
                 .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
+            clinic_zone: settings::parsed_or(vars, "CLINIC_TIME_ZONE", Zone::default())?,
         })
     }
 }
@@ -99,6 +103,7 @@ mod tests {
             ("MAIL_FROM", "hunter2"),
             ("PUBLIC_URL", "ftp://hunter2"),
             ("LINK_KEYS", "hunter2"),
+            ("CLINIC_TIME_ZONE", "hunter2"),
         ] {
             let mut bad = vars();
             bad.insert(name.to_owned(), value.to_owned());

@@ -8,7 +8,13 @@ import { CfnQueue } from 'aws-cdk-lib/aws-sqs';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 
 /** Routes that nobody signs for: the link carries its own signature, and health says nothing. */
-const OPEN_ROUTES = ['GetOfferRoute', 'PostOfferRoute', 'GetHealthRoute'];
+const OPEN_ROUTES = [
+  'GetOfferRoute',
+  'HeadOfferRoute',
+  'GetOfferCalendarRoute',
+  'PostOfferRoute',
+  'GetHealthRoute',
+];
 
 /** Acknowledges the findings on the resources of `included`, one by one. */
 export function acknowledge(included: CfnInclude): void {

@@ -75,6 +75,8 @@ export interface CallboardProps {
   readonly reservedConcurrencyCommandApi?: number;
   /** Concurrency kept for the relay, and its limit. @default none is reserved */
   readonly reservedConcurrencyOutboxRelay?: number;
+  /** IANA time zone in which times are told, on pages and in mails. @default UTC */
+  readonly clinicTimeZone?: string;
   /** How long an offer stands if the released slot does not say. @default 30 minutes */
   readonly offerWindow?: Duration;
   /** How long after its deadline an offer lapses at the earliest. @default 5 seconds */
@@ -181,6 +183,7 @@ export function valuesOf(props: CallboardProps): Record<string, string | undefin
     MailIdentity: props.mail.identity,
     PublicUrl: props.publicUrl,
     LinkKeys: props.linkKeys?.unsafeUnwrap(),
+    ClinicTimeZone: props.clinicTimeZone,
     OfferWindowSeconds: seconds(props.offerWindow),
     HoldGraceSeconds: seconds(props.holdGrace),
     SecondLookSeconds: seconds(props.secondLook),

@@ -91,11 +91,13 @@ test('properties reach the functions', () => {
   const template = synthesized({
     architecture: Architecture.X86_64,
     offerWindow: Duration.minutes(10),
+    clinicTimeZone: 'Europe/Berlin',
     linkKeys: SecretValue.secretsManager('links'),
     authorizer: { kind: 'jwt', issuer: 'https://id.clinic.example', audience: ['desk', 'app'] },
   });
   const text = JSON.stringify(template.toJSON());
   assert.ok(text.includes('"OFFER_WINDOW_SECONDS":"600"'));
+  assert.equal(text.match(/"CLINIC_TIME_ZONE":"Europe\/Berlin"/g)?.length, 2, 'pages and mails');
   assert.ok(text.includes('"Architectures":["x86_64"]'));
   assert.ok(text.includes('{{resolve:secretsmanager:links:SecretString:::}}'));
   template.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {

@@ -277,14 +277,20 @@ fn no_policy_allows_a_wildcard() {
 fn only_links_and_health_are_open_and_a_parameter_chooses_the_authorizer() {
     let open = |stack: &Stack| {
         let api = stack.http_api.as_ref().expect("an API");
-        assert_eq!(api.routes.len(), 13);
+        assert_eq!(api.routes.len(), 15);
         api.routes
             .iter()
             .filter(|route| route.authorization == Authorization::Open)
             .map(|route| format!("{} {}", route.method, route.path))
             .collect::<Vec<_>>()
     };
-    let expected = ["GET /o/{token}", "POST /o/{token}", "GET /v1/health"];
+    let expected = [
+        "GET /o/{token}",
+        "HEAD /o/{token}",
+        "GET /o/{token}/calendar.ics",
+        "POST /o/{token}",
+        "GET /v1/health",
+    ];
     assert_eq!(open(&real()), expected);
     let parameters = local()
         .with("Authorizer", "jwt")

@@ -10,5 +10,6 @@ pub mod foreign;
 pub mod notifications;
 pub mod problem;
 pub mod waitlist;
+pub mod when;
 
 pub use problem::{Problem, Problems};

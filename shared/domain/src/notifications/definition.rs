@@ -4,7 +4,6 @@
 //! `subject.txt`, `body.txt` and `body.html`.
 
 mod render;
-mod when;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +15,7 @@ use serde_json::Value;
 
 use crate::foreign::{RecipientError, Registry, recipient_at};
 use crate::problem::{Problem, Problems};
+use crate::when::Zone;
 
 pub use render::{Context, Part, Person, RenderError, RenderProblem, Rendered, SUBJECT_BYTES_MAX};
 
@@ -65,7 +65,8 @@ pub struct Definition {
     /// Links that its wording holds.
     #[serde(default)]
     pub links: Vec<Link>,
-    /// IANA time zone of the times in its wording, for recipients who have none; UTC if absent.
+    /// IANA time zone of the times in its wording, for recipients who have none; if absent, that
+    /// of [`Catalogue::told_in`].
     #[serde(default)]
     pub zone: Option<String>,
 }
@@ -166,6 +167,13 @@ impl Catalogue {
     /// As [`Catalogue::load`]; a test keeps the files of this tree in order.
     pub fn builtin() -> Result<Self, Problems> {
         Self::load(crate::data::NOTIFICATIONS)
+    }
+
+    /// The same, with `zone` for times where neither recipient nor definition names one.
+    #[must_use]
+    pub fn told_in(mut self, zone: Zone) -> Self {
+        self.wordings.tell_in(zone);
+        self
     }
 
     fn read_folder(
@@ -287,16 +295,10 @@ fn check(definition: &Definition, folder: &str, place: &str, problems: &mut Vec<
     if definition
         .zone
         .as_ref()
-        .is_some_and(|zone| !when::is_zone(zone))
+        .is_some_and(|zone| zone.parse::<Zone>().is_err())
     {
         refuse("/zone", "not an IANA time zone such as `Europe/Berlin`");
     }
-}
-
-/// Whether `name` is an IANA time zone that wordings can be told in.
-#[must_use]
-pub fn is_zone(name: &str) -> bool {
-    when::is_zone(name)
 }
 
 fn is_name(text: &str) -> bool {

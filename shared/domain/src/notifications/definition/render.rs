@@ -8,15 +8,12 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
-use super::when;
 use crate::problem::Problem;
+use crate::when::Zone;
 
 /// Longest subject in bytes: a line of a mail has at most 998 (RFC 5322 section 2.1.1), and
 /// beyond some 70 nobody reads on.
 pub const SUBJECT_BYTES_MAX: usize = 500;
-
-/// The zone that times are told in where neither recipient nor definition names one.
-const ZONE_DEFAULT: &str = "UTC";
 
 /// Variable under which the definition's zone stands while a wording is filled.
 const ZONE_OF_DEFINITION: &str = "definition_zone";
@@ -152,7 +149,6 @@ impl Wordings {
     pub(super) fn new() -> Self {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.add_filter("when", when_filter);
         // `null` would be printed as `none`; for a reader it is as missing as what is not there.
         templates.set_formatter(|out, state, value| {
             if value.is_none() {
@@ -160,7 +156,15 @@ impl Wordings {
             }
             escape_formatter(out, state, value)
         });
-        Self { templates }
+        let mut wordings = Self { templates };
+        wordings.tell_in(Zone::default());
+        wordings
+    }
+
+    /// Tells times in `zone` where neither recipient nor definition names one.
+    pub(super) fn tell_in(&mut self, zone: Zone) {
+        let filter = move |state: &State<'_, '_>, value: &str| when_filter(state, value, &zone);
+        self.templates.add_filter("when", filter);
     }
 
     pub(super) fn add(&mut self, id: &str, part: Part, text: &str) -> Option<Problem> {
@@ -248,18 +252,18 @@ fn check_subject(subject: &str) -> Result<(), RenderProblem> {
 }
 
 /// The filter `when`: an RFC 3339 time, told in the recipient's zone, else the definition's,
-/// else UTC. A zone that is not known is passed over.
-fn when_filter(state: &State<'_, '_>, value: &str) -> Result<String, Error> {
+/// else `usual`. A zone that is not known is passed over.
+fn when_filter(state: &State<'_, '_>, value: &str, usual: &Zone) -> Result<String, Error> {
     let of_recipient = state
         .lookup("recipient")
         .and_then(|recipient| recipient.get_attr("zone").ok());
     let zone = [of_recipient, state.lookup(ZONE_OF_DEFINITION)]
         .into_iter()
         .flatten()
-        .filter_map(|zone| zone.as_str().map(str::to_owned))
-        .find(|zone| when::is_zone(zone));
+        .find_map(|zone| zone.as_str()?.parse::<Zone>().ok());
     // The kind is the message: the value itself must not appear in an error.
     let not_a_time = || Error::from(ErrorKind::CannotDeserialize);
     let time = value.parse().map_err(|_| not_a_time())?;
-    when::in_words(time, zone.as_deref().unwrap_or(ZONE_DEFAULT)).ok_or_else(not_a_time)
+    let told = zone.as_ref().unwrap_or(usual).tell(time);
+    Ok(told.ok_or_else(not_a_time)?.to_string())
 }

@@ -117,14 +117,17 @@ fn an_error_never_shows_a_value() {
 }
 
 #[test]
-fn times_are_told_in_the_zone_of_recipient_then_definition_then_utc() {
+fn times_are_told_in_the_zone_of_recipient_then_definition_then_clinic_else_in_utc() {
     let zoned = DEFINITION.replace("\"category\"", "\"zone\":\"Europe/Berlin\",\"category\"");
     let data = json!({"t": "2026-02-02T13:30:00Z"});
     let links = BTreeMap::new();
-    let told = |definition: &str, zone: Option<&str>| {
+    let told_in = |clinic: &str, definition: &str, zone: Option<&str>| {
         let mut files = with_wording("{{ data.t | when }}", "x", "x");
         files[0].1 = definition;
-        let catalogue = Catalogue::load(&files).expect("definitions");
+        let clinic = clinic.parse().expect("a zone");
+        let catalogue = Catalogue::load(&files)
+            .expect("definitions")
+            .told_in(clinic);
         let context = Context {
             data: &data,
             personal: &Value::Null,
@@ -138,6 +141,9 @@ fn times_are_told_in_the_zone_of_recipient_then_definition_then_utc() {
             .expect("a mail")
             .subject
     };
+    let told = |definition: &str, zone| told_in("UTC", definition, zone);
+    assert!(told_in("America/New_York", DEFINITION, None).ends_with("08:30 EST"));
+    assert!(told_in("America/New_York", &zoned, None).ends_with("14:30 CET"));
     assert!(told(DEFINITION, None).ends_with("13:30 UTC"));
     assert!(told(&zoned, None).ends_with("14:30 CET"));
     assert!(told(&zoned, Some("Asia/Tokyo")).ends_with("22:30 JST"));

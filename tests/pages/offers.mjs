@@ -1,0 +1,72 @@
+// Offers made as a clinic's desk makes them, through the API; the links are those in the mails.
+
+import { eventually } from "../clients/checks.mjs";
+
+const API = process.env.CALLBOARD_API;
+const MAILBOX = process.env.CALLBOARD_MAILBOX;
+
+/** When every appointment is, as the API takes it, and how Berlin tells it. */
+export const APPOINTMENT = {
+  startsAt: "2030-05-02T09:00:00Z",
+  endsAt: "2030-05-02T09:30:00Z",
+  told: "Thursday 2 May 2030, 11:00 to 11:30 CEST",
+};
+
+let count = 0;
+
+async function send(method, path, body) {
+  const answer = await fetch(API + path, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return { ...(await answer.json()), commit: answer.headers.get("callboard-commit") };
+}
+
+async function seen(path, commit) {
+  const answer = await fetch(`${API}${path}?at-least=${encodeURIComponent(commit)}`);
+  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+}
+
+/** Newest mail to `email` whose text `pattern` is found in. */
+async function mailTo(email, pattern) {
+  return eventually(async () => {
+    const answer = await fetch(`${MAILBOX}/?to=${encodeURIComponent(email)}&wait_ms=5000`);
+    const body = await answer.json();
+    return (body.mails ?? body).find((mail) => pattern.test(mail.text));
+  });
+}
+
+/** One person on a waitlist of their own, and an offer to them, open for `seconds`. */
+export async function offer(service, seconds = 600) {
+  const id = `person-${++count}`;
+  const email = `${id}@example.com`;
+  const waitlist = `waitlist-${count}`;
+  await send("PUT", `/v1/recipients/${id}`, { email });
+  const entries = `/v1/waitlists/${waitlist}/entries`;
+  const entry = await send("POST", entries, { recipientId: id, service });
+  await seen(`${entries}/${entry.entryId}`, entry.commit);
+  const { startsAt, endsAt } = APPOINTMENT;
+  const slots = `/v1/waitlists/${waitlist}/slots`;
+  const times = { service, startsAt, endsAt, offerWindowSeconds: seconds };
+  const slot = await send("POST", slots, times);
+  const mail = await mailTo(email, /\/o\//);
+  const url = mail.text.match(/https?:\S+\/o\/\S+/)[0];
+  /** Releases the slot once more, as after a cancellation. */
+  const again = () => send("POST", slots, { ...times, slotId: slot.slotId, afterVersion: 1 });
+  return { email, url, slotId: slot.slotId, mail, again };
+}
+
+/** How the slot stands for the clinic. */
+export async function slotState(slotId) {
+  const answer = await fetch(`${API}/v1/slots/${slotId}`);
+  return (await answer.json()).state;
+}
+
+/** What the link says to a program. */
+export async function state(url) {
+  return (await (await fetch(url)).json()).state;
+}
+
+export { mailTo };
