@@ -107,6 +107,26 @@ fn folded(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use callboard_contracts::waitlist::SlotReleased;
+
+    #[test]
+    fn an_appointment_says_when_where_and_from_whom() {
+        let released: SlotReleased = serde_json::from_value(serde_json::json!({
+            "waitlistId": "w", "slotId": "s1", "slotVersion": 2, "service": "physio",
+            "startsAt": "2030-05-02T09:00:00Z", "endsAt": "2030-05-02T09:30:00Z",
+            "offerWindowSeconds": 60, "location": "Mill Lane 3, back door",
+        }))
+        .expect("an event");
+        let organizer = "desk@clinic.example".parse().expect("an address");
+        let now = "2030-05-01T08:00:00Z".parse().expect("a time");
+        let text = of_appointment(&SlotFacts::from(&released), &organizer, now);
+        let expected = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Callboard//Waitlist//EN\r\n\
+            METHOD:PUBLISH\r\nBEGIN:VEVENT\r\nUID:s1-2@clinic.example\r\nSEQUENCE:0\r\n\
+            DTSTAMP:20300501T080000Z\r\nDTSTART:20300502T090000Z\r\nDTEND:20300502T093000Z\r\n\
+            SUMMARY:physio\r\nORGANIZER:mailto:desk@clinic.example\r\nSTATUS:CONFIRMED\r\n\
+            LOCATION:Mill Lane 3\\, back door\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        assert_eq!(text.as_deref(), Some(expected));
+    }
 
     #[test]
     fn a_line_is_folded_at_75_octets_and_never_within_a_character() {

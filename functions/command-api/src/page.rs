@@ -276,7 +276,10 @@ mod tests {
         assert!(!page.contains("<script>"));
         assert!(page.contains("&lt;script&gt;"));
         assert!(page.contains("<dt>Where</dt><dd>Mill &lt;Lane&gt; 3</dd>"));
-        assert!(!page.contains("<dt>With</dt>"), "what is not known is not asked");
+        assert!(
+            !page.contains("<dt>With</dt>"),
+            "what is not known is not asked"
+        );
     }
 
     #[test]
