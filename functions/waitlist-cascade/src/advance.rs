@@ -16,6 +16,7 @@ use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
 use callboard_runtime::metrics::{self, Metric};
 
 use crate::look_up::Views;
+use crate::tell;
 
 /// Name of this consumer, to which work that a slot leaves open comes back when it is due.
 pub const CONSUMER: &str = "waitlist-cascade";
@@ -97,6 +98,7 @@ pub async fn run(
     let stream = StreamId::slot(slot_id);
     for _ in 0..SLOT_TRIES_MAX {
         let slot = deps.journal.load::<Slot>(&stream).await?;
+        tell::all(deps, &slot.state, cause).await?;
         let turn = Turn {
             deps,
             slot: &slot,

@@ -7,6 +7,7 @@
 pub mod advance;
 pub mod look_up;
 pub mod message;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,8 @@ use callboard_contracts::DomainEvent as _;
 use callboard_domain::data;
 use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::{Catalogue, Context, Definition, Person, Rendered};
-use callboard_domain::waitlist::slot;
+use callboard_domain::waitlist::entry;
+use callboard_domain::waitlist::slot::{self, OfferFate, Told};
 use serde_json::{Value, json};
 
 use crate::given::*;
@@ -23,6 +24,15 @@ fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
     let yes = accept(&slot, &entry, &offer, NOON).expect("yes");
     slots.extend(yes.slot);
     entries.extend(yes.entry);
+    for fate in [OfferFate::Superseded, OfferFate::Withdrawn] {
+        let told = Told {
+            offer_id: offer.clone(),
+            entry_id: "entry-ada".parse().expect("an id"),
+            fate,
+        };
+        entries.extend(entry::told(&entry, &told));
+    }
+    entries.extend(entry::pause(&entry, NOON).expect("a pause"));
     slots.extend(slot::withdraw(&slot).expect("withdrawn"));
     for event in &slots {
         found.insert(event.event_type().to_owned(), (event.data(), json!({})));
@@ -126,6 +136,46 @@ fn an_offer_names_the_appointment_its_deadline_and_the_link() {
         "{}",
         mail.text
     );
+}
+
+#[test]
+fn who_did_not_get_an_appointment_is_told_that_the_place_on_the_list_is_kept() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    for id in [
+        "waitlist-superseded",
+        "waitlist-withdrawn",
+        "waitlist-paused",
+    ] {
+        let definition = catalogue.get(id).expect("the definition");
+        assert!(!definition.critical, "{id}");
+        let mail = fill(&catalogue, definition, Person::default());
+        for body in [&mail.text, &mail.html] {
+            assert!(
+                body.contains("You keep your place on the waitlist"),
+                "{id}: {body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_is_paused_hears_whether_they_asked_for_it_or_let_offers_pass() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let definition = catalogue.get("waitlist-paused").expect("the definition");
+    let text = |reason: &str, skips: u32| {
+        let data = json!({ "reason": reason, "skips": skips });
+        let context = Context {
+            data: &data,
+            personal: &json!({}),
+            recipient: Person::default(),
+            links: &BTreeMap::new(),
+            time: NOON,
+        };
+        catalogue.render(definition, &context).expect("a mail").text
+    };
+    assert!(text("asked", 0).contains("as you asked, we send you no more offers"));
+    assert!(text("skips", 3).contains("the last 3 offers of an appointment passed"));
+    assert!(text("skips", 1).contains("the last offer of an appointment passed"));
 }
 
 #[test]
