@@ -144,6 +144,8 @@ fn event(envelope: &Envelope, grace: Duration) -> Result<(Due, String), Failure>
     let event = SlotEvent::decode(&envelope.event_type, envelope.data.clone())?;
     let (due_at, waitlist) = match event {
         SlotEvent::SlotHeld(held) => (held.expires_at.plus(grace), held.waitlist_id),
+        SlotEvent::BatchHeld(held) => (held.expires_at.plus(grace), held.waitlist_id),
+        SlotEvent::SlotBroadcast(open) => (open.ends_at.plus(grace), open.waitlist_id),
         SlotEvent::CandidateNotFound(empty) => (empty.look_again_at, empty.waitlist_id),
         other => {
             let event_type = other.event_type();

@@ -4,18 +4,23 @@
 //! comes next, and the commit numbers just read decide whether it may stand. So a message that
 //! comes twice, late or out of order finds its work done, or finds other work.
 
-use callboard_contracts::{Cause, EntryId, OfferId, SlotEvent, SlotId, StreamId, Timestamp};
-use callboard_domain::waitlist::cascade::{self, Asked};
+use std::time::Duration;
+
+use callboard_contracts::{Cause, EntryId, SlotEvent, SlotId, StreamId, Timestamp};
+use callboard_domain::waitlist::cascade::Offers;
 use callboard_domain::waitlist::rank::Candidate;
-use callboard_domain::waitlist::slot::{self, Look, Slot, SlotFacts, SlotStatus, Step};
+use callboard_domain::waitlist::slot::{
+    self, DrawFrom, HeldOffer, Look, Slot, SlotFacts, SlotStatus, Step,
+};
 use callboard_domain::waitlist::timing::Timing;
-use callboard_domain::waitlist::{Entry, Refusal};
+use callboard_domain::waitlist::{Refusal, Selection};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
 use callboard_runtime::metrics::{self, Metric};
 
 use crate::look_up::Views;
+use crate::search::Search;
 use crate::tell;
 
 /// Name of this consumer, to which work that a slot leaves open comes back when it is due.
@@ -25,8 +30,15 @@ pub const CONSUMER: &str = "waitlist-cascade";
 /// somebody else committed to the slot in between, which most often leaves nothing to do.
 const SLOT_TRIES_MAX: u32 = 5;
 
-/// Looks at one entry before the next one is asked: one that changes so often is being used.
-const ENTRY_TRIES_MAX: u32 = 3;
+/// Lost races for entries in one decision. Each repetition reads again only the entry that was
+/// lost, which may be taken once more or has another offer by now.
+const ENTRY_TRIES_MAX: u32 = 25;
+
+/// Commits in one invocation that find nobody and go on behind those whom they passed over.
+const PASSES_MAX: u32 = 5;
+
+/// Until the next look behind those who were passed over, once an invocation has done its share.
+const PASSES_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the cascade needs to do its work.
 #[derive(Debug, Clone)]
@@ -53,12 +65,15 @@ pub enum Outcome {
     },
     /// It was offered.
     Offered {
-        /// To this entry.
-        entry_id: EntryId,
-        /// By this offer.
-        offer_id: OfferId,
-        /// Which stands until then.
+        /// To these entries, by rank.
+        offers: Vec<HeldOffer>,
+        /// The offers stand until then.
         expires_at: Timestamp,
+    },
+    /// It was taken at once by an entry that wished so.
+    Filled {
+        /// The entry.
+        entry_id: EntryId,
     },
     /// Nobody was found, as before, and the second look-up is not due yet.
     StillNobody {
@@ -83,6 +98,8 @@ enum Try<T> {
     Settled(T),
     /// Somebody else committed to the slot: everything is to be decided anew.
     SlotMoved,
+    /// Nobody suits among those looked at, which is recorded: more are waiting behind them.
+    GoesOn,
 }
 
 /// Takes `slot_id` one step further. `joined` is an entry that the views may not show yet.
@@ -96,7 +113,8 @@ pub async fn run(
     cause: &Cause,
 ) -> Result<Outcome, Failure> {
     let stream = StreamId::slot(slot_id);
-    for _ in 0..SLOT_TRIES_MAX {
+    let (mut tries, mut passes) = (0, 0);
+    while tries < SLOT_TRIES_MAX {
         let slot = deps.journal.load::<Slot>(&stream).await?;
         tell::all(deps, &slot.state, cause).await?;
         let turn = Turn {
@@ -105,9 +123,16 @@ pub async fn run(
             cause,
             now: deps.clock.now(),
         };
-        if let Try::Settled(outcome) = turn.take(joined).await? {
-            turn.measure(&outcome);
-            return Ok(outcome);
+        match turn.take(joined).await? {
+            Try::Settled(outcome) => {
+                turn.measure(&outcome);
+                return Ok(outcome);
+            }
+            Try::SlotMoved => tries += 1,
+            Try::GoesOn => passes += 1,
+        }
+        if passes == PASSES_MAX {
+            return Err(Failure::hold_until(deps.clock.now().plus(PASSES_PAUSE)));
         }
     }
     Err(Failure::retryable("the slot kept changing"))
@@ -139,28 +164,52 @@ impl Turn<'_> {
                 self.commit_slot(facts, events.map_err(impossible)?, Outcome::Broadcast)
                     .await
             }
-            // One at a time and by rank, whatever the mode: batches and lots are still to come.
-            Step::FindCandidates { .. } => self.find(facts, joined).await,
+            Step::FindCandidates { want, draw } => self.find(facts, joined, want, draw).await,
         }
     }
 
-    /// Asks one candidate after the other, until one is offered the slot.
+    /// Offers the slot to the next who are free and suit, or records that there are none.
     async fn find(
         &self,
         facts: &SlotFacts,
         joined: Option<&Candidate>,
+        want: usize,
+        draw: Option<DrawFrom<'_>>,
     ) -> Result<Try<Outcome>, Failure> {
-        let (slot, timing, now) = (&self.slot.state, self.timing(), self.now);
-        let views = &self.deps.views;
-        let found = views.candidates(slot, facts, joined, timing, now).await?;
-        for candidate in &found.ranked {
-            match self.offer(facts, &candidate.entry_id, found.as_of).await? {
-                Try::Settled(Some(outcome)) => return Ok(Try::Settled(outcome)),
-                Try::Settled(None) => {}
-                Try::SlotMoved => return Ok(Try::SlotMoved),
+        let slot = &self.slot.state;
+        let mut search = Search::new(self.deps, (slot, facts), joined, self.cause, self.now);
+        for _ in 0..ENTRY_TRIES_MAX {
+            let selection = search.select(want, draw).await?;
+            if selection.is_empty() {
+                return self.nobody(facts, &search, &selection).await;
+            }
+            if let Some(settled) = self.offer(facts, &mut search, selection).await? {
+                return Ok(settled);
             }
         }
-        let look = Look::as_of(found.as_of);
+        Err(Failure::retryable("the entries kept changing"))
+    }
+
+    async fn nobody(
+        &self,
+        facts: &SlotFacts,
+        search: &Search<'_>,
+        selection: &Selection<'_>,
+    ) -> Result<Try<Outcome>, Failure> {
+        let (slot, timing, now) = (&self.slot.state, self.timing(), self.now);
+        if let Some(look) = search.look_behind(selection) {
+            let events = slot::passed_over(slot, &look, timing, now).map_err(impossible)?;
+            let commit = self.slot_commit(facts, events)?;
+            return match self.deps.journal.append(commit).await {
+                Ok(_) => Ok(Try::GoesOn),
+                Err(AppendError::Conflict(_)) => Ok(Try::SlotMoved),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let look = Look {
+            passed: selection.passed().to_vec(),
+            ..Look::as_of(search.as_of())
+        };
         let events = slot::no_candidate(slot, &look, timing, now).map_err(impossible)?;
         let outcome = match events.last() {
             None => return Ok(Try::Settled(still_nobody(slot))),
@@ -172,49 +221,47 @@ impl Turn<'_> {
         self.commit_slot(facts, events, outcome).await
     }
 
-    /// Offers the slot to one entry; `None` if the entry cannot be offered it.
+    /// Offers the slot to those who were selected, by one transaction on all streams; `None` if
+    /// one of their entries has changed since it was read.
     async fn offer(
         &self,
         facts: &SlotFacts,
-        entry_id: &EntryId,
-        as_of: Option<Timestamp>,
-    ) -> Result<Try<Option<Outcome>>, Failure> {
-        let stream = StreamId::entry(entry_id);
-        for _ in 0..ENTRY_TRIES_MAX {
-            let entry = self.deps.journal.load::<Entry>(&stream).await?;
-            let asked = [Asked {
-                entry: entry.state.clone(),
-                score: None,
-            }];
-            let (slot, look) = (&self.slot.state, Look::as_of(as_of));
-            let offers = cascade::offer(slot, &asked, None, &look, self.timing(), self.now);
-            let offers = match offers {
-                Ok(offers) => offers,
-                Err(refusal) => {
-                    self.passed_over(facts, entry_id, &refusal);
-                    return Ok(Try::Settled(None));
-                }
-            };
-            let for_entry = entry
-                .next(self.cause, self.now)
-                .group(facts.waitlist_id.as_str())
-                .events(offers.entries.into_iter().flat_map(|(_, events)| events))
-                .build()?;
-            let commits = vec![self.slot_commit(facts, offers.slot)?, for_entry];
-            match self.deps.journal.append_all(commits, Vec::new()).await {
-                Ok(_) => {
-                    return Ok(Try::Settled(Some(Outcome::Offered {
-                        entry_id: entry_id.clone(),
-                        offer_id: cascade::offer_id(facts, entry_id),
-                        expires_at: offers.expires_at,
-                    })));
-                }
-                Err(AppendError::Conflict(conflict)) if conflict.stream == stream => {}
-                Err(AppendError::Conflict(_)) => return Ok(Try::SlotMoved),
-                Err(error) => return Err(error.into()),
+        search: &mut Search<'_>,
+        selection: Selection<'_>,
+    ) -> Result<Option<Try<Outcome>>, Failure> {
+        let former = match selection.swaps() {
+            Some(id) => {
+                let stream = StreamId::slot(id);
+                Some(self.deps.journal.load::<Slot>(&stream).await?)
             }
+            None => None,
+        };
+        let look = search.look(&selection);
+        let state = former.as_ref().map(|former| &former.state);
+        let mut offers = selection.offer(state, look).map_err(impossible)?;
+        let outcome = outcome_of(facts, &offers);
+        let mut commits = vec![self.slot_commit(facts, std::mem::take(&mut offers.slot))?];
+        for (id, events) in offers.entries {
+            let Some(entry) = search.entry(&id) else {
+                return Err(Failure::terminal(
+                    "an entry was selected that was never read",
+                ));
+            };
+            let commit = entry.next(self.cause, self.now);
+            let commit = commit.group(facts.waitlist_id.as_str()).events(events);
+            commits.push(commit.build()?);
         }
-        Ok(Try::Settled(None))
+        if let (Some(former), false) = (&former, offers.former.is_empty()) {
+            commits.push(self.commit_of(former, facts, offers.former)?);
+        }
+        match self.deps.journal.append_all(commits, Vec::new()).await {
+            Ok(_) => Ok(Some(Try::Settled(outcome))),
+            Err(AppendError::Conflict(conflict)) => {
+                let of_entry = search.forget(&conflict.stream);
+                Ok((!of_entry).then_some(Try::SlotMoved))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Tells how late a step was that this turn has committed.
@@ -222,6 +269,7 @@ impl Turn<'_> {
         let committed = match outcome {
             Outcome::Nothing | Outcome::Waits { .. } | Outcome::StillNobody { .. } => false,
             Outcome::Offered { .. }
+            | Outcome::Filled { .. }
             | Outcome::NobodyFound { .. }
             | Outcome::Broadcast
             | Outcome::OpenedToPublic
@@ -231,18 +279,6 @@ impl Turn<'_> {
         if let (true, Some(due)) = (committed, due) {
             metrics::observe(Metric::DeadlineOverdue, self.now.since(due));
         }
-    }
-
-    /// Says why a candidate of the view was not asked (I4).
-    fn passed_over(&self, facts: &SlotFacts, entry_id: &EntryId, refusal: &Refusal) {
-        tracing::info!(
-            slot_id = %facts.slot_id,
-            slot_version = facts.version,
-            %entry_id,
-            reason = reason(refusal),
-            correlation_id = self.cause.correlation_id,
-            "a candidate was passed over"
-        );
     }
 
     async fn commit_slot(
@@ -259,15 +295,25 @@ impl Turn<'_> {
         }
     }
 
-    /// The slot's next commit: with when its open work is due, and in the group of its waitlist.
     fn slot_commit(&self, facts: &SlotFacts, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
-        let commit = self
-            .slot
+        self.commit_of(self.slot, facts, events)
+    }
+
+    /// A slot's next commit: with when its open work is due, and in the group of its waitlist.
+    fn commit_of(
+        &self,
+        slot: &Loaded<Slot>,
+        facts: &SlotFacts,
+        events: Vec<SlotEvent>,
+    ) -> Result<Commit, Failure> {
+        let facts = slot.state.facts.as_ref().unwrap_or(facts);
+        let commit = slot
             .next(self.cause, self.now)
             .group(facts.waitlist_id.as_str())
             .events(events);
         let commit = match slot::due(&commit.state(), self.timing()) {
-            Some(due_at) => commit.due(due_at, CONSUMER),
+            // Never before the commit: the agenda's sweep does not go back.
+            Some(due_at) => commit.due(due_at.max(self.now), CONSUMER),
             None => commit,
         };
         Ok(commit.build()?)
@@ -296,9 +342,22 @@ fn impossible(refusal: Refusal) -> Failure {
     ))
 }
 
-fn reason(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NotEligible(reason) => reason.code(),
-        other => other.code(),
+fn outcome_of(facts: &SlotFacts, offers: &Offers) -> Outcome {
+    let offer = |(id, _): &(EntryId, _)| HeldOffer {
+        offer_id: facts.offer_id(id),
+        entry_id: id.clone(),
+    };
+    let mut made: Vec<_> = offers.entries.iter().map(offer).collect();
+    match made.pop() {
+        Some(only) if offers.accepted => Outcome::Filled {
+            entry_id: only.entry_id,
+        },
+        last => {
+            made.extend(last);
+            Outcome::Offered {
+                offers: made,
+                expires_at: offers.expires_at,
+            }
+        }
     }
 }

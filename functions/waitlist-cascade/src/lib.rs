@@ -7,6 +7,7 @@
 pub mod advance;
 pub mod look_up;
 pub mod message;
+mod search;
 mod tell;
 
 use std::sync::Arc;
@@ -123,7 +124,14 @@ async fn joined(
     for slot_id in deps.views.open_slots(waitlist, service).await? {
         let outcome = step(deps, &slot_id, Some(candidate), cause).await?;
         match outcome {
-            Outcome::Offered { entry_id, .. } if entry_id == candidate.entry_id => break,
+            Outcome::Offered { offers, .. }
+                if offers
+                    .iter()
+                    .any(|offer| offer.entry_id == candidate.entry_id) =>
+            {
+                break;
+            }
+            Outcome::Filled { entry_id } if entry_id == candidate.entry_id => break,
             _ => {}
         }
     }
@@ -144,12 +152,14 @@ async fn step(
 fn log(slot_id: &SlotId, outcome: &Outcome, cause: &Cause) {
     let correlation_id = cause.correlation_id.as_str();
     match outcome {
-        Outcome::Offered {
-            entry_id,
-            offer_id,
-            expires_at,
-        } => {
-            tracing::info!(%slot_id, %entry_id, %offer_id, %expires_at, correlation_id, "a slot was offered");
+        Outcome::Offered { offers, expires_at } => {
+            for offer in offers {
+                let (entry_id, offer_id) = (&offer.entry_id, &offer.offer_id);
+                tracing::info!(%slot_id, %entry_id, %offer_id, %expires_at, correlation_id, "a slot was offered");
+            }
+        }
+        Outcome::Filled { entry_id } => {
+            tracing::info!(%slot_id, %entry_id, correlation_id, "a slot was taken at once, as the person wished");
         }
         Outcome::NobodyFound { look_again_at } => {
             tracing::info!(%slot_id, %look_again_at, correlation_id, "nobody waits for the slot");

@@ -2,30 +2,41 @@
 //!
 //! Views are behind the journal. What is found here is only where to look first: every entry
 //! and every slot is read again, strongly consistent, before anything is decided about it.
+//!
+//! A class (one urgency, or those whom staff moved to the front) is one partition whose order never
+//! changes as time passes. So the next person is found by merging the heads of four classes, page
+//! by page: four requests, however long the list is, and more only for those who are passed over.
 
-use callboard_contracts::view::{self, candidates_key, open_slots_key};
-use callboard_contracts::waitlist::Urgency;
-use callboard_contracts::{SlotId, Timestamp, WaitlistId};
-use callboard_domain::waitlist::rank::{self, Candidate};
+use std::collections::{HashSet, VecDeque};
+
+use callboard_contracts::view::{
+    self, candidate_sort_key, candidates_key, front_key, front_sort_prefix, open_slots_key,
+};
+use callboard_contracts::waitlist::{Cursor, Urgency};
+use callboard_contracts::{EntryId, SlotId, Timestamp, WaitlistId};
+use callboard_domain::waitlist::rank::Candidate;
 use callboard_domain::waitlist::slot::{Slot, SlotFacts};
 use callboard_domain::waitlist::timing::Timing;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::table::{self, Item, Page, Range, Table};
 
-/// Candidates whose journal is looked at for one slot. Each was free when the view was written;
-/// that sixteen in a row have changed since is a matter for the next look-up.
-pub const CANDIDATES_MAX: usize = 16;
-
-/// Rows read at once: [`CANDIDATES_MAX`] and some to pass over. A row has about 300 bytes, so a
-/// page is one read unit or two.
+/// Rows read at once. A row has about 300 bytes, so a page is one read unit or two.
 const PAGE_ROWS: i32 = 25;
 
-/// Pages read of one class for one slot: 1,000 people who were all offered this slot before, or
-/// hold another offer. A class in which more of them stand in front is taken for empty.
-const PAGES_MAX: usize = 40;
+/// Rows read in one look-up: 1,000 people who were offered this slot before, or hold another
+/// offer. The next look-up goes on behind them.
+const ROWS_MAX: usize = 1_000;
 
 /// Open slots that one new entry is tried on. It can be offered one of them only.
 const OPEN_SLOTS_MAX: i32 = 25;
+
+/// The classes: those whom staff moved to the front, then each urgency.
+const CLASSES: [Option<Urgency>; 4] = [
+    None,
+    Some(Urgency::Routine),
+    Some(Urgency::Soon),
+    Some(Urgency::Urgent),
+];
 
 /// The table of views, as this function reads it.
 #[derive(Debug, Clone)]
@@ -33,20 +44,51 @@ pub struct Views {
     table: Table,
 }
 
-/// The outcome of a look-up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LookUp {
-    /// Who to ask, the first first; at most [`CANDIDATES_MAX`].
-    pub ranked: Vec<Candidate>,
-    /// The time of the newest commit that the rows read had seen; absent if there were none.
-    pub as_of: Option<Timestamp>,
+/// What the view says of somebody who was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Free for an offer.
+    Free,
+    /// Busy with another offer.
+    Busy,
+    /// Was offered this version of the slot before, as the slot itself says.
+    Offered,
 }
 
-/// The usable heads of one class.
-#[derive(Debug, Default)]
-struct Class {
-    heads: Vec<Candidate>,
+/// Somebody who was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the rank depends on.
+    pub candidate: Candidate,
+    /// What the view says.
+    pub mark: Mark,
+    /// Where it stands in its class; absent for an entry that the view may not know yet.
+    pub place: Option<Cursor>,
+}
+
+/// Who waits for a slot, one after the other by rank.
+#[derive(Debug)]
+pub struct LookUp<'a> {
+    views: &'a Views,
+    slot: &'a Slot,
+    facts: &'a SlotFacts,
+    timing: Timing,
+    now: Timestamp,
+    classes: Vec<Class>,
+    joined: Option<Found>,
+    seen: HashSet<EntryId>,
     as_of: Option<Timestamp>,
+    rows: usize,
+}
+
+/// One class, read from the front.
+#[derive(Debug)]
+struct Class {
+    pk: String,
+    urgency: Option<Urgency>,
+    rows: VecDeque<Found>,
+    after: Option<String>,
+    ended: bool,
 }
 
 impl Views {
@@ -56,75 +98,36 @@ impl Views {
         Self { table }
     }
 
-    /// The entries that should be asked next for `slot`, ranked at `now`: those the view knows,
-    /// and `joined`, which it may not know yet. Left out is who was offered this version of the
-    /// slot, and who holds another offer as far as the view knows.
-    ///
-    /// # Errors
-    /// [`Failure`] (retryable) when the table cannot be read.
-    pub async fn candidates(
-        &self,
-        slot: &Slot,
-        facts: &SlotFacts,
+    /// The entries that wait for `slot`, ranked at `now`: those the view knows behind the slot's
+    /// cursors, and `joined`, which it may not know yet.
+    #[must_use]
+    pub fn look_up<'a>(
+        &'a self,
+        slot: &'a Slot,
+        facts: &'a SlotFacts,
         joined: Option<&Candidate>,
-        timing: &Timing,
+        timing: Timing,
         now: Timestamp,
-    ) -> Result<LookUp, Failure> {
-        let class = |urgency| self.class(slot, facts, urgency, timing, now);
-        let [routine, soon, urgent] = Urgency::ALL.map(class);
-        let (routine, soon, urgent) = tokio::try_join!(routine, soon, urgent)?;
-        let mut classes = [routine, soon, urgent];
-        if let Some(joined) = joined.filter(|joined| !slot.offered.contains(&joined.entry_id)) {
-            let class = &mut classes[joined.urgency as usize];
-            class.add(joined);
+    ) -> LookUp<'a> {
+        let joined = joined.filter(|joined| !slot.offered.contains(&joined.entry_id));
+        LookUp {
+            views: self,
+            slot,
+            facts,
+            timing,
+            now,
+            classes: CLASSES
+                .map(|urgency| Class::new(slot, facts, urgency))
+                .into(),
+            joined: joined.map(|candidate| Found {
+                candidate: candidate.clone(),
+                mark: Mark::Free,
+                place: None,
+            }),
+            seen: HashSet::new(),
+            as_of: None,
+            rows: 0,
         }
-        let as_of = classes.iter().filter_map(|class| class.as_of).max();
-        let heads = classes.into_iter().map(|class| class.heads).collect();
-        Ok(LookUp {
-            ranked: rank::merge(heads, facts.max_wait(), now)
-                .take(CANDIDATES_MAX)
-                .collect(),
-            as_of,
-        })
-    }
-
-    async fn class(
-        &self,
-        slot: &Slot,
-        facts: &SlotFacts,
-        urgency: Urgency,
-        timing: &Timing,
-        now: Timestamp,
-    ) -> Result<Class, Failure> {
-        let pk = candidates_key(&facts.waitlist_id, &facts.service, urgency);
-        let mut class = Class::default();
-        let mut after: Option<String> = None;
-        for _ in 0..PAGES_MAX {
-            let page = self.page(&pk, PAGE_ROWS, after.as_deref()).await?;
-            for item in &page.items {
-                let row: view::Candidate = document(item)?;
-                class.as_of = class.as_of.max(as_of(item));
-                let busy = row
-                    .offered_until
-                    .is_some_and(|until| now < until.plus(timing.hold_grace));
-                if !busy && !slot.offered.contains(&row.entry_id) {
-                    let candidate = Candidate::new(row.entry_id, urgency, row.joined_at);
-                    class.heads.push(candidate);
-                }
-            }
-            after = page.next;
-            if after.is_none() || class.heads.len() >= CANDIDATES_MAX {
-                return Ok(class);
-            }
-        }
-        tracing::warn!(
-            waitlist_id = %facts.waitlist_id,
-            slot_id = %facts.slot_id,
-            urgency = urgency.as_str(),
-            pages = PAGES_MAX,
-            "a class of candidates was not read to its end"
-        );
-        Ok(class)
     }
 
     /// Open slots that somebody who waits for `service` could be offered.
@@ -152,23 +155,187 @@ impl Views {
         };
         Ok(self.table.page(range).await?)
     }
+
+    /// The next page of a class, unless it is known.
+    async fn next_page(&self, class: &Class) -> Result<Option<Page>, Failure> {
+        if class.ended || !class.rows.is_empty() {
+            return Ok(None);
+        }
+        let page = self.page(&class.pk, PAGE_ROWS, class.after.as_deref());
+        page.await.map(Some)
+    }
+}
+
+impl LookUp<'_> {
+    /// The next one by rank, those included who were offered the slot or are busy. `None` at the
+    /// end, or when as many rows were read as one look-up may.
+    ///
+    /// # Errors
+    /// [`Failure`] (retryable) when the table cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Found>, Failure> {
+        loop {
+            if !self.fill().await? {
+                return Ok(None);
+            }
+            let Some(found) = self.first() else {
+                return Ok(None);
+            };
+            // An entry that staff move stands in two classes for a moment.
+            if self.seen.insert(found.candidate.entry_id.clone()) {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// The time of the newest commit that the rows read had seen; absent if there were none.
+    #[must_use]
+    pub const fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
+    }
+
+    /// Whether everybody was found.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        let at_end = |class: &Class| class.ended && class.rows.is_empty();
+        self.joined.is_none() && self.classes.iter().all(at_end)
+    }
+
+    /// Reads until each class has a head or is at its end; whether that was possible.
+    async fn fill(&mut self) -> Result<bool, Failure> {
+        let views = self.views;
+        let [front, routine, soon, urgent] = self.classes.as_slice() else {
+            return Ok(false);
+        };
+        let is_short = |class: &Class| !class.ended && class.rows.is_empty();
+        if !self.classes.iter().any(is_short) {
+            return Ok(true);
+        }
+        if self.rows >= ROWS_MAX {
+            tracing::info!(
+                waitlist_id = %self.facts.waitlist_id,
+                slot_id = %self.facts.slot_id,
+                rows = self.rows,
+                "the look-up goes on with the next commit"
+            );
+            return Ok(false);
+        }
+        let pages = tokio::try_join!(
+            views.next_page(front),
+            views.next_page(routine),
+            views.next_page(soon),
+            views.next_page(urgent)
+        )?;
+        for (at, page) in <[_; 4]>::from(pages).into_iter().enumerate() {
+            if let Some(page) = page {
+                self.take(at, page)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, at: usize, page: Page) -> Result<(), Failure> {
+        let Some(class) = self.classes.get_mut(at) else {
+            return Ok(());
+        };
+        for item in &page.items {
+            let row: view::Candidate = document(item)?;
+            self.as_of = self.as_of.max(as_of(item));
+            let busy = row
+                .offered_until
+                .is_some_and(|until| self.now < until.plus(self.timing.hold_grace));
+            let mark = match () {
+                () if self.slot.offered.contains(&row.entry_id) => Mark::Offered,
+                () if busy => Mark::Busy,
+                () => Mark::Free,
+            };
+            class.rows.push_back(Found::of(row, class.urgency, mark));
+        }
+        self.rows += page.items.len();
+        class.ended = page.next.is_none();
+        class.after = page.next;
+        Ok(())
+    }
+
+    /// Takes the best of all heads.
+    fn first(&mut self) -> Option<Found> {
+        let heads = self.classes.iter().map(|class| class.rows.front());
+        let heads = heads.chain([self.joined.as_ref()]).enumerate();
+        let heads = heads.filter_map(|(at, head)| Some((at, head?)));
+        let max_wait = self.facts.max_wait();
+        let (at, _) = heads.min_by(|(_, one), (_, other)| {
+            let one = &one.candidate;
+            one.compare(&other.candidate, max_wait, self.now)
+        })?;
+        match self.classes.get_mut(at) {
+            Some(class) => class.rows.pop_front(),
+            None => self.joined.take(),
+        }
+    }
+}
+
+impl Found {
+    fn of(row: view::Candidate, class: Option<Urgency>, mark: Mark) -> Self {
+        let since = match class {
+            Some(_) => row.joined_at,
+            None => row.overridden_at.unwrap_or(row.joined_at),
+        };
+        Self {
+            place: Some(Cursor {
+                urgency: class,
+                since,
+                entry_id: row.entry_id.clone(),
+            }),
+            candidate: Candidate {
+                overridden_at: row.overridden_at,
+                ..Candidate::new(row.entry_id, row.urgency, row.joined_at)
+            },
+            mark,
+        }
+    }
 }
 
 impl Class {
-    /// Puts `joined` in its place, unless it is there already.
-    fn add(&mut self, joined: &Candidate) {
-        if self
-            .heads
-            .iter()
-            .all(|head| head.entry_id != joined.entry_id)
-        {
-            let before = |head: &Candidate| {
-                (head.joined_at, &head.entry_id) < (joined.joined_at, &joined.entry_id)
-            };
-            let at = self.heads.partition_point(before);
-            self.heads.insert(at, joined.clone());
+    fn new(slot: &Slot, facts: &SlotFacts, urgency: Option<Urgency>) -> Self {
+        let of_class = |cursor: &&Cursor| cursor.urgency == urgency;
+        let cursor = slot.cursors.iter().find(of_class);
+        let (pk, after) = match urgency {
+            Some(urgency) => (
+                candidates_key(&facts.waitlist_id, &facts.service, urgency),
+                cursor.map(|cursor| candidate_sort_key(cursor.since, &cursor.entry_id)),
+            ),
+            None => (
+                front_key(&facts.waitlist_id, &facts.service),
+                cursor.map(|cursor| front_sort_prefix(cursor.since)),
+            ),
+        };
+        Self {
+            pk,
+            urgency,
+            rows: VecDeque::new(),
+            after,
+            ended: false,
         }
     }
+}
+
+/// How far each class was looked through: behind `found`, in the order in which they were found,
+/// up to the first of a class that is not `settled`. Where nobody was found, `before` holds.
+#[must_use]
+pub fn cursors(
+    before: &[Cursor],
+    found: &[Found],
+    settled: impl Fn(&EntryId) -> bool,
+) -> Vec<Cursor> {
+    let cursor = |urgency: Option<Urgency>| {
+        let places = found.iter().filter_map(|found| found.place.as_ref());
+        let of_class = places.filter(|place| place.urgency == urgency);
+        of_class
+            .take_while(|place| settled(&place.entry_id))
+            .last()
+            .or_else(|| before.iter().find(|cursor| cursor.urgency == urgency))
+            .cloned()
+    };
+    CLASSES.into_iter().filter_map(cursor).collect()
 }
 
 fn document<T: serde::de::DeserializeOwned>(item: &Item) -> Result<T, Failure> {
@@ -185,34 +352,41 @@ fn as_of(item: &Item) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use callboard_contracts::EntryId;
 
-    fn candidate(id: &str, joined_at: i64) -> Candidate {
-        let id = EntryId::parse(id).expect("an id");
-        Candidate::new(id, Urgency::Soon, Timestamp::from_millis(joined_at))
-    }
-
-    #[test]
-    fn a_new_entry_takes_its_place_in_its_class_once() {
-        let mut class = Class {
-            heads: vec![candidate("a", 10), candidate("c", 20)],
-            as_of: None,
+    fn found(id: &str, urgency: Option<Urgency>, since: i64) -> Found {
+        let row = view::Candidate {
+            entry_id: EntryId::parse(id).expect("an id"),
+            joined_at: Timestamp::from_millis(since),
+            urgency: urgency.unwrap_or(Urgency::Soon),
+            offered_until: None,
+            overridden_at: None,
         };
-        class.add(&candidate("b", 20));
-        class.add(&candidate("b", 20));
-        class.add(&candidate("z", 5));
-        let order: Vec<_> = class
-            .heads
-            .iter()
-            .map(|head| head.entry_id.as_str())
-            .collect();
-        assert_eq!(order, ["z", "a", "b", "c"]);
+        Found::of(row, urgency, Mark::Free)
     }
 
     #[test]
-    fn the_classes_are_read_in_the_order_of_their_numbers() {
-        for (at, urgency) in Urgency::ALL.into_iter().enumerate() {
-            assert_eq!(urgency as usize, at);
-        }
+    fn each_class_goes_on_behind_the_last_one_before_the_first_that_is_not_settled() {
+        let (soon, routine) = (Some(Urgency::Soon), Some(Urgency::Routine));
+        let all = [
+            found("a", soon, 1),
+            found("b", routine, 1),
+            found("c", soon, 2),
+            found("d", None, 3),
+            found("e", routine, 4),
+            found("f", soon, 5),
+        ];
+        let places = |settled: &[&str]| -> Vec<_> {
+            let before = [Cursor {
+                urgency: soon,
+                since: Timestamp::from_millis(0),
+                entry_id: EntryId::parse("z").expect("an id"),
+            }];
+            let settled = |id: &EntryId| settled.contains(&id.as_str());
+            let cursors = cursors(&before, &all, settled).into_iter();
+            cursors.map(|cursor| cursor.entry_id.to_string()).collect()
+        };
+        assert_eq!(places(&[]), ["z"], "as before");
+        assert_eq!(places(&["a", "b", "f", "d"]), ["d", "b", "a"]);
+        assert_eq!(places(&["a", "b", "c", "d", "e", "f"]), ["d", "e", "f"]);
     }
 }

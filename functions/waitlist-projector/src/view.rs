@@ -8,7 +8,7 @@ use callboard_contracts::StreamId;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
     Candidate, EntryView, SlotView, VIEW_SORT_KEY, board_key, candidate_sort_key, candidates_key,
-    open_slots_key,
+    front_key, front_sort_key, open_slots_key,
 };
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
@@ -159,6 +159,7 @@ impl Document for EntryView {
             slot_id: offer.map(|offer| offer.slot_id.clone()),
             expires_at: live.map(|offer| offer.expires_at),
             skips: entry.skips,
+            overridden_at: entry.candidate()?.overridden_at,
         })
     }
 
@@ -176,15 +177,29 @@ impl Document for EntryView {
                 joined_at: self.joined_at,
                 urgency: self.urgency,
                 offered_until: self.expires_at,
+                overridden_at: self.overridden_at,
             };
             rows.push(Row {
-                key: key(
-                    candidates_key(&self.waitlist_id, &self.service, self.urgency),
-                    candidate_sort_key(self.joined_at, &self.entry_id),
-                ),
+                key: candidate_key(self),
                 doc: serde_json::to_string(&candidate)?,
             });
         }
         Ok(rows)
+    }
+}
+
+/// Where an entry stands among the candidates: in its class of urgency, or in the class of those
+/// whom staff moved to the front.
+fn candidate_key(entry: &EntryView) -> Key {
+    let (waitlist, service) = (&entry.waitlist_id, &entry.service);
+    match entry.overridden_at {
+        Some(at) => key(
+            front_key(waitlist, service),
+            front_sort_key(at, entry.joined_at, &entry.entry_id),
+        ),
+        None => key(
+            candidates_key(waitlist, service, entry.urgency),
+            candidate_sort_key(entry.joined_at, &entry.entry_id),
+        ),
     }
 }

@@ -32,6 +32,29 @@ pub fn candidate_sort_key(joined_at: Timestamp, entry: &EntryId) -> String {
     format!("{:013}#{entry}", joined_at.as_millis())
 }
 
+/// Partition key of the people who wait for `service` and whom staff moved to the front: a class of
+/// its own, in the order in which they were moved.
+#[must_use]
+pub fn front_key(waitlist: &WaitlistId, service: &str) -> String {
+    format!("candidates#{waitlist}#{service}#front")
+}
+
+/// Sort key of one candidate at the front: by when it was moved there, then by join time and id.
+#[must_use]
+pub fn front_sort_key(overridden_at: Timestamp, joined_at: Timestamp, entry: &EntryId) -> String {
+    let joined_at = joined_at.as_millis();
+    format!(
+        "{}-{joined_at:013}#{entry}",
+        front_sort_prefix(overridden_at)
+    )
+}
+
+/// What the sort keys of everybody who was moved to the front at this moment begin with.
+#[must_use]
+pub fn front_sort_prefix(overridden_at: Timestamp) -> String {
+    format!("{:013}", overridden_at.as_millis())
+}
+
 /// Partition key of the slots of `service` that nobody holds.
 #[must_use]
 pub fn open_slots_key(waitlist: &WaitlistId, service: &str) -> String {
@@ -79,7 +102,7 @@ pub struct EntryView {
     pub waitlist_id: WaitlistId,
     /// The person.
     pub recipient_id: RecipientId,
-    /// `waiting`, `offered`, `booked` or `left`.
+    /// `waiting`, `offered`, `paused`, `booked` or `left`.
     pub state: String,
     /// What the person waits for.
     pub service: String,
@@ -95,6 +118,9 @@ pub struct EntryView {
     pub expires_at: Option<Timestamp>,
     /// How many offers it let pass.
     pub skips: u32,
+    /// When staff moved it to the front, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden_at: Option<Timestamp>,
 }
 
 /// Somebody who may be offered a slot.
@@ -110,4 +136,7 @@ pub struct Candidate {
     /// Busy with another offer until then, as far as the view knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_until: Option<Timestamp>,
+    /// When staff moved it to the front, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden_at: Option<Timestamp>,
 }

@@ -18,8 +18,9 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// Calls that are lost: more than the SDK makes of one, fewer than all tries of a message.
 const LOST: usize = 12;
 
-/// Appends that are lost: more than the journal and below it the SDK make of one (six times three).
-const APPENDS_LOST: usize = 20;
+/// Appends that are lost: more than the journal and below it the SDK make of one (six times three),
+/// also when two messages share the loss.
+const APPENDS_LOST: usize = 40;
 
 /// Longer than the relay's mapping keeps a record (`MaximumRecordAgeInSeconds`), with a margin.
 const GIVEN_UP: Duration = Duration::from_secs(8 * 3_600);

@@ -4,5 +4,6 @@ mod binary;
 mod endings;
 mod messages;
 mod rules;
+mod searches;
 mod sizes;
 mod world;

@@ -16,7 +16,7 @@ async fn advance(world: &World, id: &str) -> Outcome {
 
 fn offered_to(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Offered { entry_id, .. } => entry_id.as_str(),
+        Outcome::Offered { offers, .. } if offers.len() == 1 => offers[0].entry_id.as_str(),
         other => panic!("not offered: {other:?}"),
     }
 }
@@ -39,7 +39,7 @@ async fn a_hold_says_how_fresh_the_view_was_when_it_is_due_and_whose_turn_it_is(
     let world = World::with_three_waiting().await;
     let outcome = advance(&world, "slot-0900").await;
     let expires_at = time("2026-03-02T10:30:00.000Z");
-    let Outcome::Offered { offer_id, .. } = &outcome else {
+    let Outcome::Offered { offers, .. } = &outcome else {
         panic!("not offered");
     };
     let stream = StreamId::slot(&slot("slot-0900"));
@@ -54,7 +54,7 @@ async fn a_hold_says_how_fresh_the_view_was_when_it_is_due_and_whose_turn_it_is(
     };
     assert_eq!(held.expires_at, expires_at);
     assert_eq!(held.as_of, Some(time("2026-03-02T09:03:00.000Z")));
-    assert_eq!(&held.offer_id, offer_id);
+    assert_eq!(held.offer_id, offers[0].offer_id);
     let due = commit.due.as_ref().expect("due");
     assert_eq!(due.at, time("2026-03-02T10:30:05.000Z"));
     assert_eq!(due.queue, "waitlist-cascade");

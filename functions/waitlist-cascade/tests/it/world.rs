@@ -3,9 +3,11 @@
 use aws_config::SdkConfig;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
-    self, SlotView, candidate_sort_key, candidates_key, open_slots_key,
+    self, SlotView, candidate_sort_key, candidates_key, front_key, front_sort_key, open_slots_key,
 };
-use callboard_contracts::waitlist::{EntryJoined, SlotReleased, Urgency};
+use callboard_contracts::waitlist::{
+    EntryJoined, OverrideReason, Preferences, RankOverridden, RankTo, SlotReleased, Terms, Urgency,
+};
 use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::{Entry, Slot, Timing};
 use callboard_runtime::function::Service;
@@ -136,6 +138,18 @@ impl World {
 
     /// Joins; the projector has not seen it yet.
     pub async fn join_unseen(&self, id: &str, urgency: Urgency) {
+        self.join_wishing(id, urgency, Preferences::default(), false)
+            .await;
+    }
+
+    /// Joins with wishes; the projector has not seen it yet.
+    pub async fn join_wishing(
+        &self,
+        id: &str,
+        urgency: Urgency,
+        preferences: Preferences,
+        auto_accept: bool,
+    ) {
         let loaded = self.entry(id).await;
         let joined = EntryJoined {
             waitlist_id: waitlist(),
@@ -143,8 +157,8 @@ impl World {
             recipient_id: format!("usr-{id}").parse().expect("an id"),
             service: "physio".to_owned(),
             urgency,
-            preferences: callboard_contracts::waitlist::Preferences::default(),
-            auto_accept: false,
+            preferences,
+            auto_accept,
             proxy_id: None,
         };
         self.commit(&loaded, [joined]).await;
@@ -159,9 +173,35 @@ impl World {
             joined_at,
             urgency,
             offered_until: busy,
+            overridden_at: None,
         };
         let pk = candidates_key(&waitlist(), "physio", urgency);
         let sk = candidate_sort_key(joined_at, &entry(id));
+        let doc = serde_json::to_string(&doc).expect("JSON");
+        self.row(&pk, &sk, &doc).await;
+    }
+
+    /// Staff move an entry to the front; its row moves to the front's class.
+    pub async fn to_the_front(&self, id: &str, urgency: Urgency) {
+        let loaded = self.entry(id).await;
+        let moved = RankOverridden {
+            waitlist_id: waitlist(),
+            entry_id: entry(id),
+            to: RankTo::Front,
+            reason: OverrideReason::Clinical,
+        };
+        self.commit(&loaded, [moved]).await;
+        let joined_at = loaded.state.facts.expect("joined").joined_at;
+        let at = self.clock.now();
+        let doc = view::Candidate {
+            entry_id: entry(id),
+            joined_at,
+            urgency,
+            offered_until: None,
+            overridden_at: Some(at),
+        };
+        let pk = front_key(&waitlist(), "physio");
+        let sk = front_sort_key(at, joined_at, &entry(id));
         let doc = serde_json::to_string(&doc).expect("JSON");
         self.row(&pk, &sk, &doc).await;
     }
@@ -178,20 +218,30 @@ impl World {
     }
 
     pub async fn release(&self, id: &str) {
+        self.release_on(id, None).await;
+    }
+
+    /// Releases a slot with the policy that holds for it.
+    pub async fn release_on(&self, id: &str, terms: Option<Terms>) {
+        self.release_at(id, "2026-03-02T15:00:00.000Z", terms).await;
+    }
+
+    /// Releases a slot that starts at this moment.
+    pub async fn release_at(&self, id: &str, starts_at: &str, terms: Option<Terms>) {
         let loaded = self.slot(id).await;
         let released = SlotReleased {
             waitlist_id: waitlist(),
             slot_id: slot(id),
             slot_version: loaded.state.version() + 1,
             service: "physio".to_owned(),
-            starts_at: time("2026-03-02T15:00:00.000Z"),
-            ends_at: time("2026-03-02T15:30:00.000Z"),
+            starts_at: time(starts_at),
+            ends_at: time(starts_at).plus(std::time::Duration::from_secs(1_800)),
             offer_window_seconds: 1_800,
             location: None,
             provider: None,
             zone: None,
             external_id: None,
-            terms: None,
+            terms,
             swap_depth: 0,
         };
         self.commit(&loaded, [released]).await;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use callboard_contracts::waitlist::{EntryEvent, EntryLeft};
+use callboard_contracts::waitlist::{
+    EntryEvent, EntryLeft, EntryPaused, EntryResumed, OverrideReason, PauseReason, RankOverridden,
+    RankTo,
+};
 use waitlist_projector::projection::{self, Outcome};
 
 use crate::world::{World, declined, held, joined, offered, released, stream, time, withdrawn};
@@ -82,6 +85,55 @@ async fn a_candidate_stands_in_its_class_while_waiting_or_offered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_candidate_moves_with_its_rank_and_has_one_row_at_most() {
+    let world = World::new().await;
+    let moved = |to| RankOverridden {
+        waitlist_id: "w-physio".parse().expect("an id"),
+        entry_id: "entry-ada".parse().expect("an id"),
+        to,
+        reason: OverrideReason::Clinical,
+    };
+    let rows = async || {
+        project(&world, ENTRY).await;
+        let keys = world.keys().await.into_iter();
+        keys.filter(|key| key.starts_with("candidates#"))
+            .collect::<Vec<_>>()
+    };
+    world.entry([joined()]).await;
+    let soon = "candidates#w-physio#physio#soon 1772445600000#entry-ada";
+    assert_eq!(rows().await, [soon]);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    world.entry([EntryEvent::from(moved(RankTo::Front))]).await;
+    let front = "candidates#w-physio#physio#front 1772445660000-1772445600000#entry-ada";
+    assert_eq!(rows().await, [front]);
+    assert_eq!(
+        world.rows().await[front].0["overriddenAt"],
+        "2026-03-02T10:01:00.000Z"
+    );
+    world.entry([EntryEvent::from(moved(RankTo::Urgent))]).await;
+    let urgent = "candidates#w-physio#physio#urgent 1772445600000#entry-ada";
+    assert_eq!(rows().await, [urgent]);
+    world.entry([EntryEvent::from(moved(RankTo::Own))]).await;
+    assert_eq!(rows().await, [soon]);
+    let paused = EntryPaused {
+        waitlist_id: "w-physio".parse().expect("an id"),
+        entry_id: "entry-ada".parse().expect("an id"),
+        recipient_id: "usr-ada".parse().expect("an id"),
+        proxy_id: None,
+        reason: PauseReason::Skips,
+        skips: 3,
+    };
+    world.entry([EntryEvent::from(paused)]).await;
+    assert!(rows().await.is_empty());
+    let resumed = EntryResumed {
+        waitlist_id: "w-physio".parse().expect("an id"),
+        entry_id: "entry-ada".parse().expect("an id"),
+    };
+    world.entry([EntryEvent::from(resumed)]).await;
+    assert_eq!(rows().await, [soon]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn views_that_have_seen_the_tail_are_not_written_again() {
     let world = World::with_an_offer().await;
     assert_eq!(project(&world, SLOT).await, Outcome::Written { applied: 2 });
@@ -148,6 +200,7 @@ async fn no_view_names_more_of_a_person_than_an_id() {
             "joinedAt",
             "skips",
             "offeredUntil",
+            "overriddenAt",
         ];
         for member in members {
             assert!(known.contains(&member.as_str()), "{key}: {member}");

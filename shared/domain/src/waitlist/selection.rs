@@ -86,6 +86,27 @@ impl<'a> Selection<'a> {
         Considered::Taken
     }
 
+    /// Passes over an entry that need not be read: the view says why.
+    pub fn pass_over(&mut self, id: &EntryId, reason: Ineligible) {
+        self.looked_at += 1;
+        self.passed.push((id.clone(), reason));
+    }
+
+    /// Whether this entry is to be offered the slot.
+    #[must_use]
+    pub fn takes(&self, id: &EntryId) -> bool {
+        let facts = |asked: &Asked| {
+            asked
+                .entry
+                .facts
+                .as_ref()
+                .map(|facts| facts.entry_id.clone())
+        };
+        self.asked
+            .iter()
+            .any(|asked| facts(asked).as_ref() == Some(id))
+    }
+
     /// Whether nobody else is to be looked at.
     #[must_use]
     pub const fn is_full(&self) -> bool {
