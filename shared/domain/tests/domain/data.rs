@@ -32,7 +32,7 @@ fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
         };
         entries.extend(entry::told(&entry, &told));
     }
-    entries.extend(entry::pause(&entry, NOON).expect("a pause"));
+    entries.extend(entry::pause(&entry, &timing(), NOON).expect("a pause"));
     slots.extend(slot::withdraw(&slot).expect("withdrawn"));
     for event in &slots {
         found.insert(event.event_type().to_owned(), (event.data(), json!({})));
