@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use callboard_contracts::Timestamp;
-use callboard_contracts::waitlist::{OfferAccepted, OfferMade};
+use callboard_contracts::waitlist::{
+    EntryPaused, OfferAccepted, OfferMade, OfferSuperseded, PauseReason,
+};
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::batch::MAX_TRIES;
 use callboard_runtime::journal::WRITE_UNIT_BYTES;
@@ -249,10 +251,30 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         score: None,
         swapped: None,
     };
+    let superseded = OfferSuperseded {
+        waitlist_id: long.parse().unwrap(),
+        entry_id: long.parse().unwrap(),
+        recipient_id: long.parse().unwrap(),
+        proxy_id: None,
+        offer_id: long.parse().unwrap(),
+        slot_id: long.parse().unwrap(),
+        service: long.clone(),
+        starts_at: NOON,
+    };
+    let paused = EntryPaused {
+        waitlist_id: long.parse().unwrap(),
+        entry_id: long.parse().unwrap(),
+        recipient_id: long.parse().unwrap(),
+        proxy_id: None,
+        reason: PauseReason::Skips,
+        skips: 3,
+    };
     let catalogue = Catalogue::builtin().unwrap();
     let cases = [
         ("callboard.waitlist.offer-made.v1", json!(offer)),
         ("callboard.waitlist.offer-accepted.v1", json!(accepted)),
+        ("callboard.waitlist.offer-superseded.v1", json!(superseded)),
+        ("callboard.waitlist.entry-paused.v1", json!(paused)),
     ];
     for (event_type, data) in cases {
         let mut event = order(1, data);
