@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::dlq::DlqArgs;
 use crate::replay::ReplayArgs;
+use crate::simulate::args::SimulateArgs;
 
 pub use alone::{EngineArgs, MailboxArgs};
 pub use dev::{DevArgs, ElsewhereArgs, Parameter, by_name};
@@ -22,7 +23,7 @@ pub use prove::{BenchArgs, DemoArgs};
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a step of the demo or bench failed, a running system stopped by itself, the system refused
+  1  a step of the demo or bench failed, a simulation broke a rule, a running system stopped by itself, the system refused
      what it was given, what was asked for is not there, dead letters stay that were to leave, or streams
      cannot be read
   2  the command line, or a file that it names, was not understood
@@ -149,6 +150,10 @@ pub enum Command {
     /// alone, which is asked at the same endpoint.
     #[command(after_help = look::lag_help())]
     Lag(LagArgs),
+
+    /// Compares policies in virtual time, and recommends one
+    #[command(after_help = crate::simulate::args::help())]
+    Simulate(SimulateArgs),
 
     /// Prints what makes a shell complete the commands and options of callboard
     #[command(after_help = look::completions_help())]

@@ -122,6 +122,20 @@ pub enum CliError {
     /// Somebody asked a long command to stop.
     #[error("stopped as asked; run it again to go on")]
     Stopped,
+    /// A rule of the waitlist does not hold in a simulation.
+    #[error(
+        "{what} (policy \"{policy}\", seed {seed}, {at}); --seed {seed} --seeds 1 shows it again"
+    )]
+    Broken {
+        /// Which, and how.
+        what: String,
+        /// The policy that was simulated.
+        policy: String,
+        /// The seed.
+        seed: u64,
+        /// When, in the simulation's time.
+        at: String,
+    },
     /// A step of the demo did not come out as it should.
     #[error("the demo failed at \"{step}\": {reason}")]
     Demo {
@@ -136,7 +150,7 @@ impl CliError {
     /// The process's exit code; the list is in `callboard --help`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Demo { .. } | Self::Bench(_) | Self::Ended(_) => 1,
+            Self::Demo { .. } | Self::Broken { .. } | Self::Bench(_) | Self::Ended(_) => 1,
             Self::NotFound(_) | Self::Refused(_) | Self::LettersStay(_) => 1,
             Self::EnvFile { .. } | Self::Unreadable { .. } => 2,
             Self::Input(_) | Self::NothingElsewhere => 2,

@@ -9,7 +9,7 @@
 //!   be typed, which [`completions`] tells a shell.
 //!
 //! Nothing here knows how a slot is offered or a mail is planned: `demo` sees the
-//! system from outside, `dev` shows what its journal says.
+//! system from outside, `dev` shows what its journal says, [`mod@simulate`] asks the rules themselves.
 
 pub mod api;
 pub mod args;
@@ -35,6 +35,7 @@ pub mod replay;
 mod servers;
 pub mod services;
 mod signals;
+pub mod simulate;
 mod state;
 pub mod system;
 pub mod target;
@@ -63,5 +64,6 @@ pub async fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Explain(args) => explain::run(args).await,
         Command::Dlq(args) => dlq::run(args).await,
         Command::Replay(args) => replay::run(args).await,
+        Command::Simulate(args) => simulate::run(args),
     }
 }

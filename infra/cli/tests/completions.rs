@@ -43,6 +43,8 @@ fn bash_completes_commands_and_their_options() {
     assert_eq!(bash_offers(&["callboard", "lag", "--max-d"]), ["--max-dlq"]);
     assert_eq!(bash_offers(&["callboard", "dlq", "exp"]), ["export"]);
     assert_eq!(bash_offers(&["callboard", "replay", "--vi"]), ["--view"]);
+    let words = ["callboard", "simulate", "waitlist", "--pre"];
+    assert_eq!(bash_offers(&words), ["--preset"]);
 }
 
 #[test]
@@ -57,6 +59,7 @@ fn every_shell_is_told_of_every_command() {
             "lag",
             "dlq",
             "replay",
+            "simulate",
             "completions",
         ] {
             assert!(script.contains(command), "{shell} lacks {command}");
