@@ -1,14 +1,20 @@
 //! Answers that several routes give.
 
 use axum::Json;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use callboard_contracts::{Cause, SlotEvent, StreamId, Timestamp, cause};
+use callboard_contracts::{Cause, EntryEvent, SlotEvent, StreamId, Timestamp, cause};
+use callboard_domain::waitlist::entry::Entry;
 use callboard_domain::waitlist::slot::{self, Slot};
 use callboard_domain::waitlist::{Refusal, RefusalKind, Timing};
 use callboard_runtime::http::{Problem, RequestFacts, with_commit};
 use callboard_runtime::journal::{AppendError, Commit, CommitError, Loaded};
 use serde_json::Value;
+
+/// How often a command is decided again when another commit came between.
+pub(crate) const TRIES_MAX: u32 = 8;
 
 /// The consumer that owns a slot's open work.
 const CASCADE_QUEUE: &str = "waitlist-cascade";
@@ -56,6 +62,46 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
     Problem::new(status, refusal.code(), refusal.to_string())
 }
 
+/// A refusal of what stands at `pointer` in the body.
+pub(crate) fn refused_at(pointer: impl Into<String>, refusal: &Refusal) -> Problem {
+    Problem {
+        slug: refusal.code(),
+        ..Problem::invalid_at(pointer, refusal.to_string())
+    }
+}
+
+/// The cause of what a command does to a slot: it belongs to the cascade that goes on since the
+/// slot's release, whoever gave the command.
+pub(crate) fn within(slot: &Loaded<Slot>, cause: &Cause) -> Cause {
+    let last = slot.last.as_ref();
+    Cause {
+        correlation_id: last.map_or_else(
+            || cause.correlation_id.clone(),
+            |last| last.cause.correlation_id.clone(),
+        ),
+        ..cause.clone()
+    }
+}
+
+/// The next commit of an entry, in the group of its waitlist.
+pub(crate) fn entry_commit(
+    entry: &Loaded<Entry>,
+    cause: &Cause,
+    events: Vec<EntryEvent>,
+    at: Timestamp,
+) -> Result<Commit, CommitError> {
+    let next = entry.next(cause, at).events(events);
+    let group = next
+        .state()
+        .facts
+        .as_ref()
+        .map(|facts| facts.waitlist_id.clone());
+    match group {
+        Some(waitlist) => next.group(waitlist.as_str()).build(),
+        None => next.build(),
+    }
+}
+
 /// The next commit of a slot: in the group of its waitlist, due when its open work is.
 pub(crate) fn slot_commit(
     slot: &Loaded<Slot>,
@@ -73,6 +119,13 @@ pub(crate) fn slot_commit(
         next = next.group(facts.waitlist_id.as_str());
     }
     next.build()
+}
+
+/// What stands in a query; 400 if it cannot be read.
+pub(crate) fn query<T>(wanted: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(wanted) =
+        wanted.map_err(|error| Problem::malformed(format!("The query is not valid: {error}.")))?;
+    Ok(wanted)
 }
 
 /// 409: somebody else was faster, again and again.

@@ -4,17 +4,16 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::waitlist::Urgency;
 use callboard_contracts::{EntryId, RecipientId, StreamId, WaitlistId};
-use callboard_domain::waitlist::entry::{self, Entry, Join, Wishes};
-use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_domain::waitlist::RefusalKind;
+use callboard_domain::waitlist::entry::{self, Entry, Join};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::App;
-use crate::answer::{Done, cause_of, commit_name, commit_problem, refused, unavailable};
-use crate::contacts::Registration;
+use crate::answer::{Done, cause_of, commit_name, commit_problem, unavailable};
 use crate::idempotency::Keyed;
-use crate::recipients::erased;
+use crate::wishes::{WishesBody, must_be_registered, refused_entry};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,6 +22,10 @@ pub(crate) struct JoinWaitlist {
     recipient_id: RecipientId,
     service: String,
     urgency: Option<Urgency>,
+    preferences: Option<Value>,
+    #[serde(default)]
+    auto_accept: bool,
+    proxy_id: Option<RecipientId>,
 }
 
 pub(crate) async fn join(
@@ -38,17 +41,9 @@ pub(crate) async fn join(
     if let Some(earlier) = keyed.earlier(&deps.journal).await? {
         return Ok(earlier);
     }
-    let registration = deps.contacts.registration(&parsed.recipient_id).await;
-    match registration.map_err(|error| unavailable(&error))? {
-        Registration::Registered => {}
-        Registration::Erased => return Err(erased()),
-        Registration::Unknown => {
-            return Err(Problem {
-                slug: "recipient-not-found",
-                ..Problem::invalid_at("/recipientId", "names nobody; register the recipient first")
-            });
-        }
-    }
+    must_be_registered(&deps, &parsed.recipient_id, "/recipientId").await?;
+    let wishes = WishesBody::new(parsed.preferences, parsed.auto_accept, parsed.proxy_id);
+    let wishes = wishes.check(&deps).await?;
     let command = Join {
         waitlist_id: waitlist,
         entry_id: parsed
@@ -57,7 +52,7 @@ pub(crate) async fn join(
         recipient_id: parsed.recipient_id,
         service: parsed.service,
         urgency: parsed.urgency.unwrap_or(Urgency::Routine),
-        wishes: Wishes::default(),
+        wishes,
     };
     let stream = StreamId::entry(&command.entry_id);
     let loaded = deps
@@ -90,10 +85,6 @@ pub(crate) async fn join(
         Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
             Ok(done(StatusCode::OK, loaded.number))
         }
-        Err(refusal @ Refusal::ServiceName) => Err(Problem {
-            slug: refusal.code(),
-            ..Problem::invalid_at("/service", refusal.to_string())
-        }),
-        Err(refusal) => Err(refused(&refusal)),
+        Err(refusal) => Err(refused_entry(&refusal)),
     }
 }

@@ -64,19 +64,28 @@ impl<'a> Keyed<'a> {
     pub(crate) async fn commit(
         &self,
         journal: &Journal,
-        mut commits: Vec<Commit>,
+        commits: Vec<Commit>,
         done: Done,
         at: Timestamp,
     ) -> Result<Done, Problem> {
+        let committed = self.try_commit(journal, commits, done, at).await?;
+        committed.ok_or_else(lost_race)
+    }
+
+    /// As [`Keyed::commit`]; `None` if somebody else was faster, so that it is to be decided again.
+    pub(crate) async fn try_commit(
+        &self,
+        journal: &Journal,
+        mut commits: Vec<Commit>,
+        done: Done,
+        at: Timestamp,
+    ) -> Result<Option<Done>, Problem> {
         if let Some(stream) = &self.stream {
             commits.push(self.remember(stream, &done, at)?);
         }
         match journal.append_all(commits, Vec::new()).await {
-            Ok(_) => Ok(done),
-            Err(AppendError::Conflict(_)) => match self.earlier(journal).await? {
-                Some(earlier) => Ok(earlier),
-                None => Err(lost_race()),
-            },
+            Ok(_) => Ok(Some(done)),
+            Err(AppendError::Conflict(_)) => self.earlier(journal).await,
             Err(error) => Err(append_problem(&error)),
         }
     }

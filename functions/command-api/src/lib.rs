@@ -8,21 +8,25 @@ mod answer;
 mod calendar;
 mod contacts;
 mod entries;
+mod entry_commands;
 mod events;
 mod idempotency;
 mod incoming;
 mod offers;
 mod page;
+mod policies;
 mod recipients;
 mod schema;
+mod slot_commands;
 mod slots;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use callboard_domain::foreign::Registry;
 use callboard_domain::waitlist::Timing;
 use callboard_domain::when::Zone;
@@ -90,10 +94,27 @@ fn router(deps: Deps) -> Router {
         )
         .route("/v1/events", post(events::accept))
         .route("/v1/waitlists/{waitlist}/entries", post(entries::join))
+        .route(
+            "/v1/waitlists/{waitlist}/entries/{entry}",
+            delete(entry_commands::leave),
+        )
+        .merge(entry_routes())
         .route("/v1/waitlists/{waitlist}/slots", post(slots::release))
+        .route("/v1/waitlists/{waitlist}/policy", put(policies::set))
+        .route("/v1/slots/{slot}", delete(slot_commands::withdraw))
+        .route("/v1/slots/{slot}/booking", post(slot_commands::book))
         .route("/o/{token}", get(offers::show).post(offers::answer))
         .route("/o/{token}/calendar.ics", get(offers::calendar))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .with_state(Arc::new(deps))
+}
+
+fn entry_routes() -> Router<Arc<Deps>> {
+    let of = |command: &str| format!("/v1/waitlists/{{waitlist}}/entries/{{entry}}/{command}");
+    Router::new()
+        .route(&of("pause"), post(entry_commands::pause))
+        .route(&of("resume"), post(entry_commands::resume))
+        .route(&of("preferences"), put(entry_commands::change_preferences))
+        .route(&of("override"), post(entry_commands::override_rank))
 }

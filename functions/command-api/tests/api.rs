@@ -1,5 +1,7 @@
 //! The API as a caller meets it: every route, good and bad input, on the embedded engine.
 
+mod commands;
+
 use std::time::Duration;
 
 use callboard_contracts::link::OfferLink;

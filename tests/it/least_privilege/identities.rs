@@ -57,7 +57,7 @@ const DENIED: &str = "AccessDeniedException";
 const WRITERS: [(&str, &[&str]); 8] = [
     (
         "command-api",
-        &["slot", "entry", "recipient", "event", "command"],
+        &["slot", "entry", "waitlist", "recipient", "event", "command"],
     ),
     ("waitlist-cascade", &["slot", "entry"]),
     ("notification-planner", &["notification"]),
@@ -69,9 +69,10 @@ const WRITERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Every kind of stream.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "slot",
     "entry",
+    "waitlist",
     "recipient",
     "event",
     "command",

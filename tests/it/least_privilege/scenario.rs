@@ -34,6 +34,7 @@ pub async fn everything() -> Vec<Recording> {
     poison(&house).await;
     forgotten(&house).await;
     sweep(&house).await;
+    policy(&house).await;
     given_up(&house).await;
     let mut recordings = vec![recording(&house)];
     house.close().await;
@@ -58,6 +59,13 @@ fn recording(house: &House) -> Recording {
         resources: house.host().resources().clone(),
         calls: house.ledger().calls(),
     }
+}
+
+/// How the slots of a waitlist are offered is decided.
+async fn policy(house: &House) {
+    let body = json!({ "windowSeconds": WINDOW.as_secs(), "mode": { "is": "sequential" } });
+    let path = "/v1/waitlists/clinic/policy?service=dental";
+    house.api.json("PUT", path, &body).await.expect(201);
 }
 
 /// Each view, a timeline, a notification; a link that is opened; a request that is repeated by

@@ -1,0 +1,166 @@
+//! A slot is taken away from the waitlist: it is withdrawn, or booked without an offer.
+//!
+//! Whoever has an offer of it is told by the cascade, which follows the slot's event.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use callboard_contracts::waitlist::BookedBy;
+use callboard_contracts::{Cause, RecipientId, SlotEvent, SlotId, StreamId};
+use callboard_domain::waitlist::slot::{self, BookSlot, Slot};
+use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
+use callboard_runtime::journal::Loaded;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::answer::{
+    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, query, refused, refused_at,
+    slot_commit, unavailable, within,
+};
+use crate::idempotency::Keyed;
+use crate::wishes::must_be_registered;
+use crate::{App, Deps};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct WithdrawQuery {
+    slot_version: Option<u32>,
+}
+
+pub(crate) async fn withdraw(
+    State(deps): App,
+    Path(id): Path<String>,
+    wanted: Result<Query<WithdrawQuery>, QueryRejection>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+) -> Result<Done, Problem> {
+    let id: SlotId = id_from_path(&id)?;
+    let version = query(wanted)?.slot_version;
+    let said = json!({ "command": "withdraw", "slotId": id, "slotVersion": version });
+    let cause = cause_of(&facts, &said);
+    let keyed = Keyed::from_headers(&headers, "withdraw", &cause)?;
+    let command = Command {
+        id,
+        version,
+        status: StatusCode::OK,
+    };
+    command.run(&deps, &cause, &keyed, slot::withdraw).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BookingBody {
+    by: Option<BookedBy>,
+    external_id: Option<String>,
+    recipient_id: Option<RecipientId>,
+    slot_version: Option<u32>,
+}
+
+pub(crate) async fn book(
+    State(deps): App,
+    Path(id): Path<String>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+    JsonBody { parsed, value }: JsonBody<BookingBody>,
+) -> Result<Done, Problem> {
+    let id: SlotId = id_from_path(&id)?;
+    let cause = cause_of(&facts, &json!({ "slotId": id, "body": value }));
+    let keyed = Keyed::from_headers(&headers, "booking", &cause)?;
+    if let Some(recipient) = &parsed.recipient_id {
+        must_be_registered(&deps, recipient, "/recipientId").await?;
+    }
+    let booking = BookSlot {
+        by: parsed.by.unwrap_or(BookedBy::Staff),
+        external_id: parsed.external_id,
+        recipient_id: parsed.recipient_id,
+    };
+    let command = Command {
+        id,
+        version: parsed.slot_version,
+        status: StatusCode::CREATED,
+    };
+    command
+        .run(&deps, &cause, &keyed, |slot| slot::book(slot, &booking))
+        .await
+}
+
+/// A command to one version of a slot.
+struct Command {
+    id: SlotId,
+    /// Absent is the first, as for a release: a command that arrives twice must not take away
+    /// what was released again in between.
+    version: Option<u32>,
+    /// What the first is answered with.
+    status: StatusCode,
+}
+
+impl Command {
+    /// Decides, and again if another commit came between.
+    async fn run(
+        &self,
+        deps: &Deps,
+        cause: &Cause,
+        keyed: &Keyed<'_>,
+        decide: impl Fn(&Slot) -> Result<Vec<SlotEvent>, Refusal>,
+    ) -> Result<Done, Problem> {
+        if let Some(earlier) = keyed.earlier(&deps.journal).await? {
+            return Ok(earlier);
+        }
+        let stream = StreamId::slot(&self.id);
+        for _ in 0..TRIES_MAX {
+            let slot = deps.journal.load::<Slot>(&stream).await;
+            let slot = slot.map_err(|error| unavailable(&error))?;
+            self.check_version(&slot.state)?;
+            let cause = within(&slot, cause);
+            let events = match decide(&slot.state) {
+                Ok(events) => events,
+                Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
+                    return Ok(self.done(&slot, StatusCode::OK, &cause, slot.number));
+                }
+                Err(refusal @ Refusal::SlotDetail(field)) => {
+                    return Err(refused_at(format!("/{field}"), &refusal));
+                }
+                Err(refusal) => return Err(refused(&refusal)),
+            };
+            let now = deps.clock.now();
+            let commit = slot_commit(&slot, &cause, events, &deps.timing, now);
+            let commits = vec![commit.map_err(|error| commit_problem(&error))?];
+            let done = self.done(&slot, self.status, &cause, slot.number + 1);
+            let committed = keyed.try_commit(&deps.journal, commits, done, now).await?;
+            if let Some(done) = committed {
+                return Ok(done);
+            }
+        }
+        Err(lost_race())
+    }
+
+    fn check_version(&self, slot: &Slot) -> Result<(), Problem> {
+        let version = slot.version();
+        if version == 0 || version == self.version.unwrap_or(1) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::CONFLICT,
+            "slot-moved",
+            format!(
+                "The command is for another release of this slot; to mean the latest, name its \
+                 `slotVersion` ({version})."
+            ),
+        ))
+    }
+
+    fn done(&self, slot: &Loaded<Slot>, status: StatusCode, cause: &Cause, number: u64) -> Done {
+        let facts = slot.state.facts.as_ref();
+        Done {
+            status,
+            body: json!({
+                "slotId": self.id,
+                "slotVersion": slot.state.version(),
+                "waitlistId": facts.map(|facts| &facts.waitlist_id),
+                "correlationId": cause.correlation_id,
+            }),
+            commit: commit_name(&slot.stream, number),
+        }
+    }
+}
