@@ -51,7 +51,9 @@ pub(crate) async fn pause(
     let command = Command::read(path, "pause", &facts, &headers, &Value::Null)?;
     let at = facts.received_at;
     command
-        .run(&deps, |slot, entry| cascade::pause(slot, entry, at))
+        .run(&deps, |slot, entry| {
+            cascade::pause(slot, entry, &deps.timing, at)
+        })
         .await
 }
 
