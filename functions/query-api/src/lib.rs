@@ -2,11 +2,12 @@
 //!
 //! Waitlists, slots and entries are read from `views`, which lag behind the journal a little:
 //! every answer says its `asOf`, and `?at-least=<stream>@<number>` waits for a commit that the
-//! caller has made. Notifications and timelines are read from the journal itself.
+//! caller has made. Notifications, timelines and policies are read from the journal itself.
 
 mod board;
 mod fresh;
 mod notifications;
+mod policies;
 mod timelines;
 mod views;
 
@@ -59,6 +60,7 @@ fn router(deps: Deps) -> Router {
             "/v1/waitlists/{waitlist}/entries/{entry}",
             get(board::entry),
         )
+        .route("/v1/waitlists/{waitlist}/policy", get(policies::show))
         .route("/v1/slots/{slot}", get(board::slot))
         .route("/v1/notifications/{id}", get(notifications::show))
         .route("/v1/timelines/{correlation}", get(timelines::show))

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use callboard_contracts::waitlist::EntryJoined;
+use callboard_contracts::waitlist::{EntryJoined, Policy};
 use callboard_contracts::{Cause, EntryId, RecipientId, StreamId, WaitlistId};
 use callboard_domain::waitlist::entry::Entry;
+use callboard_domain::waitlist::policy::{self, Policies, SetPolicy};
 use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::journal::Loaded;
@@ -176,4 +177,49 @@ async fn every_sample_is_answered_as_documented() {
             "{case}: {actual}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_policy_is_that_of_the_service_or_the_waitlist_or_the_standard_one() {
+    let api = Api::open(false).await;
+    let standard = api.get("/v1/waitlists/w1/policy").await;
+    assert_eq!(standard.status, 200, "{}", standard.text);
+    assert_eq!(standard.json()["policyVersion"], 0);
+    assert_eq!(
+        standard.json()["policy"],
+        serde_json::to_value(policy::standard()).expect("JSON")
+    );
+    let waitlist_id = WaitlistId::parse("w1").expect("an id");
+    for (service, window_seconds) in [(None, 600), (Some("dental"), 60)] {
+        let stream = StreamId::waitlist(&waitlist_id);
+        let policies = api.world.journal().load::<Policies>(&stream).await;
+        let policies = policies.expect("the stream");
+        let command = SetPolicy {
+            waitlist_id: waitlist_id.clone(),
+            service: service.map(str::to_owned),
+            policy: Policy {
+                window_seconds,
+                ..policy::standard()
+            },
+            after_version: None,
+        };
+        let events = policy::set(&policies.state, &command).expect("a policy");
+        let next = policies.next(&callboard_testkit::cause(), api.world.now());
+        let commit = next.events(events).build().expect("a commit");
+        let appended = api.world.journal().append(commit).await;
+        appended.expect("appended");
+    }
+    for (query, version, window_seconds) in [
+        ("", 1, 600),
+        ("?service=physio", 1, 600),
+        ("?service=dental", 2, 60),
+    ] {
+        let found = api.get(&format!("/v1/waitlists/w1/policy{query}")).await;
+        let found = found.json();
+        assert_eq!(found["policyVersion"], version, "{query}");
+        assert_eq!(found["policy"]["windowSeconds"], window_seconds, "{query}");
+        assert_eq!(found["latestVersion"], 2);
+    }
+    let typo = api.get("/v1/waitlists/w1/policy?sevice=dental").await;
+    assert_eq!((typo.status, typo.problem().as_str()), (400, "malformed"));
 }
