@@ -57,7 +57,13 @@ fn preferences(deps: &Deps, value: &Value) -> Result<Preferences, Problem> {
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    parse_member(value, "/preferences")
+    let preferences: Preferences = parse_member(value, "/preferences")?;
+    if preferences.own_booking.as_ref().is_some_and(|own| own.swap) {
+        // The person would be left with two appointments.
+        let message = "a booking is not given up for a sooner one yet; leave `swap` out";
+        return Err(Problem::invalid_at("/preferences/ownBooking/swap", message));
+    }
+    Ok(preferences)
 }
 
 /// 422 with the pointer of the id if nobody can be told anything under it.

@@ -166,6 +166,13 @@ async fn a_preference_that_cannot_be_kept_is_named_by_its_pointer() {
             "preferences",
             "/preferences/windows",
         ),
+        (
+            json!({"preferences": {"ownBooking": {
+                "startsAt": "2030-05-02T09:00:00Z", "endsAt": "2030-05-02T09:30:00Z", "swap": true,
+            }}}),
+            "invalid",
+            "/preferences/ownBooking/swap",
+        ),
         (json!({"autoAccept": "yes"}), "invalid", "/autoAccept"),
         (
             json!({"proxyId": "nobody"}),
