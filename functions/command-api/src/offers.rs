@@ -25,7 +25,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer::{
-    append_problem, cause_of, commit_name, lost_race, refused, slot_commit, unavailable,
+    append_problem, cause_of, commit_name, lost_race, refused, slot_commit, unavailable, within,
 };
 use crate::calendar;
 use crate::page::{self, Shown, Standing};
@@ -273,10 +273,7 @@ async fn decide(
             Err(refusal) => return Err(refused(&refusal)),
         };
         // What follows belongs to the cascade that made the offer, not to the click.
-        let cause = Cause {
-            correlation_id: correlation_of(&slot, cause),
-            ..cause.clone()
-        };
+        let cause = within(&slot, cause);
         match append(deps, &slot, &entry, both, &cause).await {
             Ok(()) => {
                 let slot_after = load_slot(deps, link).await?;
@@ -289,13 +286,6 @@ async fn decide(
         }
     }
     Err(lost_race())
-}
-
-fn correlation_of(slot: &Loaded<Slot>, cause: &Cause) -> String {
-    slot.last.as_ref().map_or_else(
-        || cause.correlation_id.clone(),
-        |last| last.cause.correlation_id.clone(),
-    )
 }
 
 async fn append(

@@ -109,12 +109,11 @@ async fn read(deps: &Deps, bucket: Bucket, now: Timestamp) -> Result<Vec<OpenWor
     let shards = bucket
         .shards()
         .map(|shard| async move { deps.journal.agenda(&shard, now).await });
-    let mut due: Vec<Vec<OpenWork>> = stream::iter(shards)
+    let mut due = stream::iter(shards)
         .buffer_unordered(CONCURRENCY)
-        .try_collect()
+        .try_concat()
         .await?;
     // Shards come in any order; the oldest goes first.
-    let mut due: Vec<OpenWork> = due.drain(..).flatten().collect();
     due.sort();
     Ok(due)
 }
