@@ -77,27 +77,18 @@ impl Journal {
         shard: &str,
         until: Timestamp,
     ) -> Result<Vec<OpenWork>, JournalError> {
+        let until = AttributeValue::N(until.as_millis().to_string());
+        let values = Item::from([
+            (":shard".to_owned(), AttributeValue::S(shard.to_owned())),
+            (":until".to_owned(), until),
+        ]);
+        let condition = "due_bucket = :shard AND due_at <= :until";
         let mut open = Vec::new();
         let mut start = None;
         loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(INDEX)
-                .key_condition_expression("due_bucket = :shard AND due_at <= :until")
-                .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
-                .expression_attribute_values(
-                    ":until",
-                    AttributeValue::N(until.as_millis().to_string()),
-                )
-                .set_exclusive_start_key(start);
-            let output = query
-                .send()
-                .await
-                .map_err(|error| AwsFault::of("Query", error))?;
-            open.extend(output.items().iter().filter_map(open_work));
-            start = output.last_evaluated_key().cloned();
+            let (page, next) = self.index_page(INDEX, condition, &values, start).await?;
+            open.extend(page.iter().filter_map(open_work));
+            start = next;
             if start.is_none() {
                 return Ok(open);
             }

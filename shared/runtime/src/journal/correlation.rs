@@ -3,11 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_contracts::StreamId;
 
-use super::Journal;
 use super::committed::Committed;
 use super::error::JournalError;
+use super::{Item, Journal};
 use crate::bulk;
-use crate::fault::AwsFault;
 
 /// Name of the index; keys only, for it costs a write unit per commit as it is.
 const INDEX: &str = "by-correlation";
@@ -32,23 +31,16 @@ impl Journal {
         correlation: &str,
         max: usize,
     ) -> Result<Correlated, JournalError> {
+        let wanted = AttributeValue::S(correlation.to_owned());
+        let values = Item::from([(":corr".to_owned(), wanted)]);
         let mut keys = Vec::new();
         let mut start = None;
         loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(INDEX)
-                .key_condition_expression("corr = :corr")
-                .expression_attribute_values(":corr", AttributeValue::S(correlation.to_owned()))
-                .set_exclusive_start_key(start);
-            let output = query
-                .send()
-                .await
-                .map_err(|error| AwsFault::of("Query", error))?;
-            keys.extend(output.items().iter().filter_map(|item| self.key_of(item)));
-            start = output.last_evaluated_key().cloned();
+            let (page, next) = self
+                .index_page(INDEX, "corr = :corr", &values, start)
+                .await?;
+            keys.extend(page.iter().filter_map(|item| self.key_of(item)));
+            start = next;
             if start.is_none() || keys.len() > max {
                 break;
             }
@@ -66,7 +58,7 @@ impl Journal {
         Ok(Correlated { commits, complete })
     }
 
-    fn key_of(&self, item: &super::Item) -> Option<bulk::Key> {
+    fn key_of(&self, item: &Item) -> Option<bulk::Key> {
         let stream = StreamId::try_from(item.get("pk")?.as_s().ok()?.clone()).ok()?;
         let number = item.get("sk")?.as_n().ok()?.parse().ok()?;
         Some(bulk::Key::commit(self, &stream, number))

@@ -272,6 +272,29 @@ impl Journal {
         }
     }
 
+    /// One page of an index, and where the next one begins.
+    async fn index_page(
+        &self,
+        index: &str,
+        condition: &str,
+        values: &Item,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), JournalError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .key_condition_expression(condition)
+            .set_expression_attribute_values(Some(values.clone()))
+            .set_exclusive_start_key(start);
+        let output = query
+            .send()
+            .await
+            .map_err(|error| AwsFault::of("Query", error))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key))
+    }
+
     async fn page(
         &self,
         stream: &StreamId,

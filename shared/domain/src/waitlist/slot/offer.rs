@@ -51,9 +51,7 @@ pub fn hold(
     timing: &Timing,
     now: Timestamp,
 ) -> Result<Vec<SlotEvent>, Refusal> {
-    let facts = slot.known()?;
-    let mut events = free_at(slot, timing, now)?;
-    in_time(facts, now)?;
+    let (facts, mut events) = to_offer(slot, timing, now)?;
     if entries.iter().any(|entry| slot.offered.contains(entry)) {
         return Err(Refusal::NotEligible(Ineligible::OfferedBefore));
     }
@@ -104,9 +102,7 @@ pub fn passed_over(
     timing: &Timing,
     now: Timestamp,
 ) -> Result<Vec<SlotEvent>, Refusal> {
-    let facts = slot.known()?;
-    let mut events = free_at(slot, timing, now)?;
-    in_time(facts, now)?;
+    let (_, mut events) = to_offer(slot, timing, now)?;
     events.extend(passed_over_event(look, false));
     Ok(events)
 }
@@ -117,9 +113,7 @@ pub fn passed_over(
 /// # Errors
 /// A [`Refusal`] if the slot is not free, or it is too late.
 pub fn broadcast(slot: &Slot, timing: &Timing, now: Timestamp) -> Result<Vec<SlotEvent>, Refusal> {
-    let facts = slot.known()?;
-    let mut events = free_at(slot, timing, now)?;
-    in_time(facts, now)?;
+    let (facts, mut events) = to_offer(slot, timing, now)?;
     events.push(
         SlotBroadcast {
             waitlist_id: facts.waitlist_id.clone(),
@@ -197,13 +191,20 @@ pub fn close(slot: &Slot, timing: &Timing, now: Timestamp) -> Result<Vec<SlotEve
     Ok(events)
 }
 
-fn in_time(facts: &SlotFacts, now: Timestamp) -> Result<(), Refusal> {
+/// What is known of a slot that may be offered now, and the events that free it.
+fn to_offer<'a>(
+    slot: &'a Slot,
+    timing: &Timing,
+    now: Timestamp,
+) -> Result<(&'a SlotFacts, Vec<SlotEvent>), Refusal> {
+    let facts = slot.known()?;
+    let freed = free_at(slot, timing, now)?;
     if now >= facts.starts_at {
         Err(Refusal::SlotStarted)
     } else if now >= facts.last_call() {
         Err(Refusal::PastCutoff)
     } else {
-        Ok(())
+        Ok((facts, freed))
     }
 }
 
