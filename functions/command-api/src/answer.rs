@@ -6,7 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use callboard_contracts::{Cause, EntryEvent, SlotEvent, StreamId, Timestamp, cause};
-use callboard_domain::waitlist::entry::Entry;
+use callboard_domain::waitlist::entry::{self, Entry};
 use callboard_domain::waitlist::slot::{self, Slot};
 use callboard_domain::waitlist::{Refusal, RefusalKind, Timing};
 use callboard_runtime::http::{Problem, RequestFacts, with_commit};
@@ -15,9 +15,6 @@ use serde_json::Value;
 
 /// How often a command is decided again when another commit came between.
 pub(crate) const TRIES_MAX: u32 = 8;
-
-/// The consumer that owns a slot's open work.
-const CASCADE_QUEUE: &str = "waitlist-cascade";
 
 /// What a command led to: ids only, so that it may be stored and given again.
 #[derive(Debug, Clone)]
@@ -83,7 +80,7 @@ pub(crate) fn within(slot: &Loaded<Slot>, cause: &Cause) -> Cause {
     }
 }
 
-/// The next commit of an entry, in the group of its waitlist.
+/// The next commit of an entry.
 pub(crate) fn entry_commit(
     entry: &Loaded<Entry>,
     cause: &Cause,
@@ -91,18 +88,10 @@ pub(crate) fn entry_commit(
     at: Timestamp,
 ) -> Result<Commit, CommitError> {
     let next = entry.next(cause, at).events(events);
-    let group = next
-        .state()
-        .facts
-        .as_ref()
-        .map(|facts| facts.waitlist_id.clone());
-    match group {
-        Some(waitlist) => next.group(waitlist.as_str()).build(),
-        None => next.build(),
-    }
+    next.handled(entry::handling).build()
 }
 
-/// The next commit of a slot: in the group of its waitlist, due when its open work is.
+/// The next commit of a slot.
 pub(crate) fn slot_commit(
     slot: &Loaded<Slot>,
     cause: &Cause,
@@ -110,15 +99,8 @@ pub(crate) fn slot_commit(
     timing: &Timing,
     at: Timestamp,
 ) -> Result<Commit, CommitError> {
-    let mut next = slot.next(cause, at).events(events);
-    let after = next.state();
-    if let Some(due) = slot::due(&after, timing) {
-        next = next.due(due, CASCADE_QUEUE);
-    }
-    if let Some(facts) = &after.facts {
-        next = next.group(facts.waitlist_id.as_str());
-    }
-    next.build()
+    let next = slot.next(cause, at).events(events);
+    next.handled(|slot| slot::handling(slot, timing)).build()
 }
 
 /// What stands in a query; 400 if it cannot be read.

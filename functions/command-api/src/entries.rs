@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
-use crate::answer::{Done, cause_of, commit_name, commit_problem, unavailable};
+use crate::answer::{Done, cause_of, commit_name, commit_problem, entry_commit, unavailable};
 use crate::idempotency::Keyed;
 use crate::wishes::{WishesBody, must_be_registered, refused_entry};
 
@@ -68,11 +68,8 @@ pub(crate) async fn join(
     match entry::join(&loaded.state, &command) {
         Ok(events) => {
             let now = deps.clock.now();
-            let next = loaded
-                .next(&cause, now)
-                .group(command.waitlist_id.as_str())
-                .events(events);
-            let commit = next.build().map_err(|error| commit_problem(&error))?;
+            let commit = entry_commit(&loaded, &cause, events, now)
+                .map_err(|error| commit_problem(&error))?;
             keyed
                 .commit(
                     &deps.journal,

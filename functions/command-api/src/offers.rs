@@ -4,56 +4,30 @@
 //! judged by the moment at which the gateway received it. A browser is led from its `POST` to the
 //! page of the `GET`, so that reloading it answers nothing again.
 
-use std::sync::Arc;
+mod decide;
+mod standing;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use callboard_contracts::link::OfferLink;
-use callboard_contracts::{Cause, StreamId, Timestamp};
-use callboard_domain::waitlist::cascade::{self, Both};
-use callboard_domain::waitlist::entry::Entry;
-use callboard_domain::waitlist::slot::{Slot, SlotStatus};
-use callboard_domain::waitlist::{OfferFate, Refusal, RefusalKind};
+use callboard_domain::waitlist::Refusal;
 use callboard_runtime::http::{
     Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
 };
-use callboard_runtime::journal::{AppendError, Loaded};
-use callboard_runtime::token::TokenError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::answer::{
-    append_problem, cause_of, commit_name, lost_race, refused, slot_commit, unavailable, within,
-};
+use self::decide::{Answer, Answered, decide};
+use self::standing::{Offer, claims};
+use crate::App;
+use crate::answer::cause_of;
 use crate::calendar;
-use crate::page::{self, Shown, Standing};
-use crate::{App, Deps};
-
-/// How often an answer is decided again when another commit came between.
-const TRIES_MAX: u32 = 8;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Answer {
-    Accept,
-    Decline,
-}
+use crate::page::{self, Standing};
 
 #[derive(Debug, Deserialize)]
 struct AnswerForm {
     answer: Answer,
-}
-
-/// What became of an answer.
-enum Answered {
-    /// It counts; with the commit that says so.
-    Now(Shown, String),
-    /// The same answer counted before.
-    Before(Shown),
-    /// It does not count, for how the offer stands.
-    TooLate(Shown, Problem),
 }
 
 pub(crate) async fn show(
@@ -62,12 +36,8 @@ pub(crate) async fn show(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Response {
-    let outcome = async {
-        let link = claims(&deps, &token, facts.received_at)?;
-        let slot = load_slot(&deps, &link).await?;
-        Ok(shown(&deps, &slot.state, &link, facts.received_at))
-    }
-    .await;
+    let offer = Offer::of(&deps, &token, facts.received_at).await;
+    let outcome = offer.map(|offer| offer.shown(&deps, facts.received_at));
     private(match (outcome, wants_page(&headers)) {
         (Ok(shown), true) => page::html(StatusCode::OK, page::of_offer(&shown, &token, None)),
         (Ok(shown), false) => Json(shown).into_response(),
@@ -82,15 +52,12 @@ pub(crate) async fn calendar(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Response {
-    let outcome = async {
-        let link = claims(&deps, &token, facts.received_at)?;
-        let slot = load_slot(&deps, &link).await?;
-        let is_theirs =
-            shown(&deps, &slot.state, &link, facts.received_at).state == Standing::Accepted;
-        let booked =
-            slot.state.facts.filter(|_| is_theirs).and_then(|slot| {
-                calendar::of_appointment(&slot, &deps.organizer, facts.received_at)
-            });
+    let now = facts.received_at;
+    let offer = Offer::of(&deps, &token, now).await;
+    let outcome = offer.and_then(|offer| {
+        let is_theirs = offer.shown(&deps, now).state == Standing::Accepted;
+        let booked = offer.slot.state.facts.filter(|_| is_theirs);
+        let booked = booked.and_then(|slot| calendar::of_appointment(&slot, &deps.organizer, now));
         booked.ok_or_else(|| {
             Problem::new(
                 StatusCode::CONFLICT,
@@ -98,8 +65,7 @@ pub(crate) async fn calendar(
                 "This offer has not become an appointment.",
             )
         })
-    }
-    .await;
+    });
     private(match outcome {
         Ok(text) => (
             [
@@ -133,7 +99,7 @@ pub(crate) async fn answer(
             &facts,
             &json!({ "link": link, "answer": format!("{answer:?}") }),
         );
-        decide(&deps, &link, answer, &cause, facts.received_at).await
+        decide(&deps, link, answer, &cause, facts.received_at).await
     }
     .await;
     private(match (outcome, wants_page(&headers)) {
@@ -200,151 +166,6 @@ fn url_form(body: &[u8]) -> Option<AnswerForm> {
         .find(|(name, _)| name == "answer")
         .map(|(_, value)| value)?;
     serde_json::from_value(json!({ "answer": answer })).ok()
-}
-
-/// What the token says. An expired one still says it: whether the offer stands is for the slot
-/// to decide, which may have been accepted in time.
-fn claims(deps: &Deps, token: &str, now: Timestamp) -> Result<OfferLink, Problem> {
-    match deps.link_keys.verify::<OfferLink>(token, now) {
-        Ok(link) | Err(TokenError::Expired(link)) => Ok(link),
-        Err(_) => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "unknown-link",
-            "This link is not one of ours. Please use the link in the message as it is.",
-        )),
-    }
-}
-
-async fn load_slot(deps: &Deps, link: &OfferLink) -> Result<Loaded<Slot>, Problem> {
-    let slot = deps.journal.load::<Slot>(&StreamId::slot(&link.slot)).await;
-    let slot = slot.map_err(|error| unavailable(&error))?;
-    if slot.exists() {
-        Ok(slot)
-    } else {
-        Err(refused(&Refusal::SlotNotFound))
-    }
-}
-
-async fn decide(
-    deps: &Arc<Deps>,
-    link: &OfferLink,
-    answer: Answer,
-    cause: &Cause,
-    received_at: Timestamp,
-) -> Result<Answered, Problem> {
-    for _ in 0..TRIES_MAX {
-        let slot = load_slot(deps, link).await?;
-        let entry = deps
-            .journal
-            .load::<Entry>(&StreamId::entry(&link.entry))
-            .await;
-        let entry = entry.map_err(|error| unavailable(&error))?;
-        let decision = match answer {
-            Answer::Accept => cascade::accept(
-                &slot.state,
-                &entry.state,
-                None,
-                &link.offer,
-                received_at,
-                &deps.timing,
-            )
-            .map(|taken| Both {
-                slot: taken.slot,
-                entry: taken.entry,
-            }),
-            Answer::Decline => {
-                cascade::decline(&slot.state, &entry.state, &link.offer, received_at)
-            }
-        };
-        let both = match decision {
-            Ok(both) => both,
-            Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
-                return Ok(Answered::Before(shown(
-                    deps,
-                    &slot.state,
-                    link,
-                    received_at,
-                )));
-            }
-            Err(refusal) if refusal.kind() == RefusalKind::LostRace => {
-                let shown = shown(deps, &slot.state, link, received_at);
-                return Ok(Answered::TooLate(shown, refused(&refusal)));
-            }
-            Err(refusal) => return Err(refused(&refusal)),
-        };
-        // What follows belongs to the cascade that made the offer, not to the click.
-        let cause = within(&slot, cause);
-        match append(deps, &slot, &entry, both, &cause).await {
-            Ok(()) => {
-                let slot_after = load_slot(deps, link).await?;
-                let commit = commit_name(&slot.stream, slot.number + 1);
-                let shown = shown(deps, &slot_after.state, link, received_at);
-                return Ok(Answered::Now(shown, commit));
-            }
-            Err(AppendError::Conflict(_)) => {}
-            Err(error) => return Err(append_problem(&error)),
-        }
-    }
-    Err(lost_race())
-}
-
-async fn append(
-    deps: &Deps,
-    slot: &Loaded<Slot>,
-    entry: &Loaded<Entry>,
-    both: Both,
-    cause: &Cause,
-) -> Result<(), AppendError> {
-    let now = deps.clock.now();
-    let slot_commit = slot_commit(slot, cause, both.slot, &deps.timing, now)?;
-    let mut next = entry.next(cause, now).events(both.entry);
-    if let Some(facts) = &entry.state.facts {
-        next = next.group(facts.waitlist_id.as_str());
-    }
-    deps.journal
-        .append_all(vec![slot_commit, next.build()?], Vec::new())
-        .await?;
-    Ok(())
-}
-
-fn shown(deps: &Deps, slot: &Slot, link: &OfferLink, now: Timestamp) -> Shown {
-    let facts = slot
-        .facts
-        .as_ref()
-        .filter(|facts| facts.version == link.version);
-    let state = match &slot.status {
-        _ if facts.is_none() => Standing::Superseded,
-        SlotStatus::Held { expires_at, .. } if slot.is_held_under(&link.offer) => {
-            if now < *expires_at {
-                Standing::Open
-            } else {
-                Standing::Expired
-            }
-        }
-        SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => Standing::Accepted,
-        _ => match slot.ended.get(&link.offer) {
-            Some(OfferFate::Declined) => Standing::Declined,
-            Some(OfferFate::Expired) => Standing::Expired,
-            Some(OfferFate::Superseded | OfferFate::Booked) => Standing::Taken,
-            Some(OfferFate::Withdrawn) => Standing::Withdrawn,
-            None => Standing::Superseded,
-        },
-    };
-    Shown {
-        state,
-        service: facts.map(|facts| facts.service.clone()),
-        location: facts.and_then(|facts| facts.location.clone()),
-        provider: facts.and_then(|facts| facts.provider.clone()),
-        starts_at: facts.map(|facts| facts.starts_at),
-        ends_at: facts.map(|facts| facts.ends_at),
-        expires_at: match &slot.status {
-            SlotStatus::Held { expires_at, .. } if state == Standing::Open => Some(*expires_at),
-            _ => None,
-        },
-        zone: facts
-            .and_then(|facts| facts.zone.as_ref()?.parse().ok())
-            .unwrap_or_else(|| deps.clinic_zone.clone()),
-    }
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {

@@ -88,8 +88,7 @@ pub(crate) async fn book(
 /// A command to one version of a slot.
 struct Command {
     id: SlotId,
-    /// Absent is the first, as for a release: a command that arrives twice must not take away
-    /// what was released again in between.
+    /// As it was named: [`slot::is_meant`].
     version: Option<u32>,
     /// What the first is answered with.
     status: StatusCode,
@@ -111,9 +110,9 @@ impl Command {
         for _ in 0..TRIES_MAX {
             let slot = deps.journal.load::<Slot>(&stream).await;
             let slot = slot.map_err(|error| unavailable(&error))?;
-            self.check_version(&slot.state)?;
             let cause = within(&slot, cause);
-            let events = match decide(&slot.state) {
+            let decision = slot::is_meant(&slot.state, self.version);
+            let events = match decision.and_then(|()| decide(&slot.state)) {
                 Ok(events) => events,
                 Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
                     return Ok(self.done(&slot, StatusCode::OK, &cause, slot.number));
@@ -133,21 +132,6 @@ impl Command {
             }
         }
         Err(lost_race())
-    }
-
-    fn check_version(&self, slot: &Slot) -> Result<(), Problem> {
-        let version = slot.version();
-        if version == 0 || version == self.version.unwrap_or(1) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            StatusCode::CONFLICT,
-            "slot-moved",
-            format!(
-                "The command is for another release of this slot; to mean the latest, name its \
-                 `slotVersion` ({version})."
-            ),
-        ))
     }
 
     fn done(&self, slot: &Loaded<Slot>, status: StatusCode, cause: &Cause, number: u64) -> Done {

@@ -13,7 +13,7 @@ use callboard_domain::waitlist::slot::{
     self, DrawFrom, HeldOffer, Look, Slot, SlotFacts, SlotStatus, Step,
 };
 use callboard_domain::waitlist::timing::Timing;
-use callboard_domain::waitlist::{Refusal, Selection};
+use callboard_domain::waitlist::{Refusal, Selection, entry};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
@@ -22,9 +22,6 @@ use callboard_runtime::metrics::{self, Metric};
 use crate::look_up::Views;
 use crate::search::Search;
 use crate::tell;
-
-/// Name of this consumer, to which work that a slot leaves open comes back when it is due.
-pub const CONSUMER: &str = "waitlist-cascade";
 
 /// Decisions on one slot before its message goes back to the queue. Each repetition means that
 /// somebody else committed to the slot in between, which most often leaves nothing to do.
@@ -156,12 +153,12 @@ impl Turn<'_> {
             Step::Wait { until } => Ok(Try::Settled(Outcome::Waits { until })),
             Step::Close => {
                 let events = slot::close(&self.slot.state, self.timing(), self.now);
-                self.commit_slot(facts, events.map_err(impossible)?, Outcome::Closed)
+                self.commit_slot(events.map_err(impossible)?, Outcome::Closed)
                     .await
             }
             Step::Broadcast => {
                 let events = slot::broadcast(&self.slot.state, self.timing(), self.now);
-                self.commit_slot(facts, events.map_err(impossible)?, Outcome::Broadcast)
+                self.commit_slot(events.map_err(impossible)?, Outcome::Broadcast)
                     .await
             }
             Step::FindCandidates { want, draw } => self.find(facts, joined, want, draw).await,
@@ -181,7 +178,7 @@ impl Turn<'_> {
         for _ in 0..ENTRY_TRIES_MAX {
             let selection = search.select(want, draw).await?;
             if selection.is_empty() {
-                return self.nobody(facts, &search, &selection).await;
+                return self.nobody(&search, &selection).await;
             }
             if let Some(settled) = self.offer(facts, &mut search, selection).await? {
                 return Ok(settled);
@@ -192,14 +189,13 @@ impl Turn<'_> {
 
     async fn nobody(
         &self,
-        facts: &SlotFacts,
         search: &Search<'_>,
         selection: &Selection<'_>,
     ) -> Result<Try<Outcome>, Failure> {
         let (slot, timing, now) = (&self.slot.state, self.timing(), self.now);
         if let Some(look) = search.look_behind(selection) {
             let events = slot::passed_over(slot, &look, timing, now).map_err(impossible)?;
-            let commit = self.slot_commit(facts, events)?;
+            let commit = self.slot_commit(events)?;
             return match self.deps.journal.append(commit).await {
                 Ok(_) => Ok(Try::GoesOn),
                 Err(AppendError::Conflict(_)) => Ok(Try::SlotMoved),
@@ -218,7 +214,7 @@ impl Turn<'_> {
             },
             Some(_) => Outcome::OpenedToPublic,
         };
-        self.commit_slot(facts, events, outcome).await
+        self.commit_slot(events, outcome).await
     }
 
     /// Offers the slot to those who were selected, by one transaction on all streams; `None` if
@@ -240,19 +236,18 @@ impl Turn<'_> {
         let state = former.as_ref().map(|former| &former.state);
         let mut offers = selection.offer(state, look).map_err(impossible)?;
         let outcome = outcome_of(facts, &offers);
-        let mut commits = vec![self.slot_commit(facts, std::mem::take(&mut offers.slot))?];
+        let mut commits = vec![self.slot_commit(std::mem::take(&mut offers.slot))?];
         for (id, events) in offers.entries {
             let Some(entry) = search.entry(&id) else {
                 return Err(Failure::terminal(
                     "an entry was selected that was never read",
                 ));
             };
-            let commit = entry.next(self.cause, self.now);
-            let commit = commit.group(facts.waitlist_id.as_str()).events(events);
-            commits.push(commit.build()?);
+            let commit = entry.next(self.cause, self.now).events(events);
+            commits.push(commit.handled(entry::handling).build()?);
         }
         if let (Some(former), false) = (&former, offers.former.is_empty()) {
-            commits.push(self.commit_of(former, facts, offers.former)?);
+            commits.push(self.commit_of(former, offers.former)?);
         }
         match self.deps.journal.append_all(commits, Vec::new()).await {
             Ok(_) => Ok(Some(Try::Settled(outcome))),
@@ -283,11 +278,10 @@ impl Turn<'_> {
 
     async fn commit_slot(
         &self,
-        facts: &SlotFacts,
         events: Vec<SlotEvent>,
         outcome: Outcome,
     ) -> Result<Try<Outcome>, Failure> {
-        let commit = self.slot_commit(facts, events)?;
+        let commit = self.slot_commit(events)?;
         match self.deps.journal.append(commit).await {
             Ok(_) => Ok(Try::Settled(outcome)),
             Err(AppendError::Conflict(_)) => Ok(Try::SlotMoved),
@@ -295,27 +289,13 @@ impl Turn<'_> {
         }
     }
 
-    fn slot_commit(&self, facts: &SlotFacts, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
-        self.commit_of(self.slot, facts, events)
+    fn slot_commit(&self, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
+        self.commit_of(self.slot, events)
     }
 
-    /// A slot's next commit: with when its open work is due, and in the group of its waitlist.
-    fn commit_of(
-        &self,
-        slot: &Loaded<Slot>,
-        facts: &SlotFacts,
-        events: Vec<SlotEvent>,
-    ) -> Result<Commit, Failure> {
-        let facts = slot.state.facts.as_ref().unwrap_or(facts);
-        let commit = slot
-            .next(self.cause, self.now)
-            .group(facts.waitlist_id.as_str())
-            .events(events);
-        let commit = match slot::due(&commit.state(), self.timing()) {
-            // Never before the commit: the agenda's sweep does not go back.
-            Some(due_at) => commit.due(due_at.max(self.now), CONSUMER),
-            None => commit,
-        };
+    fn commit_of(&self, slot: &Loaded<Slot>, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
+        let commit = slot.next(self.cause, self.now).events(events);
+        let commit = commit.handled(|slot| slot::handling(slot, self.timing()));
         Ok(commit.build()?)
     }
 

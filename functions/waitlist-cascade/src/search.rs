@@ -230,8 +230,8 @@ impl<'a> Search<'a> {
         let events = entry::settle(&loaded.state, &self.deps.timing, self.now);
         let commit = loaded
             .next(self.cause, self.now)
-            .group(self.facts.waitlist_id.as_str())
             .events(events)
+            .handled(entry::handling)
             .build()?;
         match self.deps.journal.append(commit).await {
             Ok(_) | Err(AppendError::Conflict(_)) => Ok(()),

@@ -40,8 +40,8 @@ async fn one(deps: &Deps, facts: &SlotFacts, told: &Told, cause: &Cause) -> Resu
         }
         let commit = loaded
             .next(cause, deps.clock.now())
-            .group(facts.waitlist_id.as_str())
             .events(events)
+            .handled(entry::handling)
             .build()?;
         match deps.journal.append(commit).await {
             Ok(_) => {

@@ -25,6 +25,6 @@ pub use envelope::{Envelope, EnvelopeError};
 pub use id::{EntryId, IdError, OfferId, RecipientId, SlotId, WaitlistId};
 pub use notification::{NotificationEvent, NotificationId};
 pub use recipient::RecipientEvent;
-pub use stream::{DecodeError, DomainEvent, Fold, StreamId, Unfolded, Visibility};
+pub use stream::{DecodeError, DomainEvent, Fold, Handling, StreamId, Unfolded, Visibility};
 pub use time::Timestamp;
 pub use waitlist::{EntryEvent, SlotEvent, WaitlistEvent};

@@ -192,6 +192,16 @@ pub trait Fold: Default + Clone + Serialize + DeserializeOwned + Send + Sync {
     fn evolve(self, event: &Self::Event, at: Timestamp) -> Self;
 }
 
+/// What a commit says beside its events, to those who carry it on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handling {
+    /// The message group under which it is published; that of its stream unless given.
+    pub group: Option<String>,
+    /// When the work that it leaves open is due, and whose that is: the queue of the consumer
+    /// that owns the stream.
+    pub due: Option<(Timestamp, &'static str)>,
+}
+
 /// A fold that remembers nothing: for streams that are asked only whether they exist, or whose
 /// one commit says it all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 use callboard_contracts::waitlist::{
     EntryEvent, EntryJoined, OfferAccepted, OfferMade, OverrideReason, PauseReason, RankTo, Urgency,
 };
-use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, SlotId, Timestamp, WaitlistId};
+use callboard_contracts::{
+    EntryId, Fold, Handling, OfferId, RecipientId, SlotId, Timestamp, WaitlistId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::rank::Candidate;
@@ -251,6 +253,16 @@ fn booked(event: &OfferAccepted, at: Timestamp) -> EntryOffer {
         ends_at: event.ends_at,
         expires_at: at,
         skip_limit: None,
+    }
+}
+
+/// How a commit after which the entry is this one is handed on: in the group of its waitlist.
+#[must_use]
+pub fn handling(entry: &Entry) -> Handling {
+    let waitlist = entry.facts.as_ref().map(|facts| &facts.waitlist_id);
+    Handling {
+        group: waitlist.map(ToString::to_string),
+        due: None,
     }
 }
 

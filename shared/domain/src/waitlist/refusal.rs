@@ -28,6 +28,15 @@ pub enum Refusal {
         /// The latest version.
         version: u32,
     },
+    /// The command is for another release of the slot.
+    #[error(
+        "The command is for another release of this slot; to mean the latest, name its \
+         `slotVersion` ({version})."
+    )]
+    SlotMoved {
+        /// The latest version.
+        version: u32,
+    },
     /// The slot would start in the past.
     #[error("A slot must start in the future when it is released.")]
     StartsInPast,
@@ -169,6 +178,7 @@ impl Refusal {
             Self::EntryNotFound => "entry-not-found",
             Self::AlreadyReleased { .. } => "already-released",
             Self::ReleasedBefore { .. } => "released-before",
+            Self::SlotMoved { .. } => "slot-moved",
             Self::StartsInPast => "starts-in-past",
             Self::EndsBeforeStart => "ends-before-start",
             Self::OfferWindow => "offer-window",

@@ -17,7 +17,7 @@ mod offer;
 mod release;
 mod step;
 
-pub use answer::{BookSlot, accept, book, decline, withdraw};
+pub use answer::{BookSlot, accept, book, decline, is_meant, withdraw};
 pub(super) use answer::{answerable_in_broadcast, filled};
 pub use facts::SlotFacts;
 pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
@@ -26,7 +26,7 @@ pub use release::{
     release,
 };
 pub(super) use release::{freed_by_swap, is_name};
-pub use step::{DrawFrom, Step, due, next_step};
+pub use step::{DrawFrom, Step, due, handling, next_step};
 
 /// An offer under which the slot is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

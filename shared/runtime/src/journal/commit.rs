@@ -1,6 +1,6 @@
 //! A commit in the making: everything is fixed and checked before the first try.
 
-use callboard_contracts::{Cause, DomainEvent, Fold, StreamId, Timestamp, Visibility};
+use callboard_contracts::{Cause, DomainEvent, Fold, Handling, StreamId, Timestamp, Visibility};
 use uuid::Uuid;
 
 use super::committed::{Committed, Due, RecordedEvent, Snapshot};
@@ -99,6 +99,22 @@ impl<S: Fold> CommitBuilder<S> {
     pub fn group(mut self, group: &str) -> Self {
         self.group = (group != self.stream.as_str()).then(|| group.to_owned());
         self
+    }
+
+    /// The group and what is due as they follow from the state after the events added so far. What
+    /// was due before the commit is due with it: the agenda's sweep does not go back.
+    #[must_use]
+    pub fn handled(self, handling: impl FnOnce(&S) -> Handling) -> Self {
+        let Handling { group, due } = handling(&self.state());
+        let at = self.at;
+        let builder = match group {
+            Some(group) => self.group(&group),
+            None => self,
+        };
+        match due {
+            Some((due, queue)) => builder.due(due.max(at), queue),
+            None => builder,
+        }
     }
 
     /// The commit may be forgotten after `expires`. Only for streams of bounded life.

@@ -73,6 +73,20 @@ pub fn decline(
     ])
 }
 
+/// Whether a command to one release of a slot means this one. Which names none means the first:
+/// it must not take away what was released again in between.
+///
+/// # Errors
+/// [`Refusal::SlotMoved`].
+pub fn is_meant(slot: &Slot, wanted: Option<u32>) -> Result<(), Refusal> {
+    let version = slot.version();
+    if version == 0 || version == wanted.unwrap_or(1) {
+        Ok(())
+    } else {
+        Err(Refusal::SlotMoved { version })
+    }
+}
+
 /// Decides on a booking without an offer, by staff or in another system. Every offer that stands
 /// ends with it.
 ///

@@ -1,10 +1,13 @@
 //! What comes next for a slot, and when.
 
-use callboard_contracts::Timestamp;
+use callboard_contracts::{Handling, Timestamp};
 
 use super::{Slot, SlotFacts, SlotStatus};
 use crate::waitlist::lottery::POOL_MAX;
 use crate::waitlist::timing::Timing;
+
+/// The consumer that owns a slot's open work.
+const CASCADE: &str = "waitlist-cascade";
 
 /// What the cascade should do with a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +98,17 @@ pub fn due(slot: &Slot, timing: &Timing) -> Option<Timestamp> {
         }
         | SlotStatus::Broadcast { ends_at: end } => Some(end.plus(timing.hold_grace)),
         _ => None,
+    }
+}
+
+/// How a commit after which the slot is this one is handed on: in the group of its waitlist, so that
+/// one list cascades in turn, and due when its open work is.
+#[must_use]
+pub fn handling(slot: &Slot, timing: &Timing) -> Handling {
+    let waitlist = slot.facts.as_ref().map(|facts| &facts.waitlist_id);
+    Handling {
+        group: waitlist.map(ToString::to_string),
+        due: due(slot, timing).map(|due| (due, CASCADE)),
     }
 }
 

@@ -1,0 +1,97 @@
+//! The offer behind a link, and how it stands for the person it was made to.
+
+use axum::http::StatusCode;
+use callboard_contracts::link::OfferLink;
+use callboard_contracts::{StreamId, Timestamp};
+use callboard_domain::waitlist::entry::Entry;
+use callboard_domain::waitlist::slot::{Slot, SlotStatus};
+use callboard_domain::waitlist::{OfferFate, Refusal};
+use callboard_runtime::http::Problem;
+use callboard_runtime::journal::Loaded;
+use callboard_runtime::token::TokenError;
+
+use crate::Deps;
+use crate::answer::{refused, unavailable};
+use crate::page::{Shown, Standing};
+
+/// An offer: what its link says, and the streams that it stands in.
+pub(super) struct Offer {
+    pub(super) link: OfferLink,
+    pub(super) slot: Loaded<Slot>,
+    pub(super) entry: Loaded<Entry>,
+}
+
+impl Offer {
+    /// The offer of a token, as it stands now.
+    pub(super) async fn of(deps: &Deps, token: &str, now: Timestamp) -> Result<Self, Problem> {
+        Self::load(deps, claims(deps, token, now)?).await
+    }
+
+    /// The offer of a link, as it stands now.
+    pub(super) async fn load(deps: &Deps, link: OfferLink) -> Result<Self, Problem> {
+        let slot = deps.journal.load::<Slot>(&StreamId::slot(&link.slot)).await;
+        let slot = slot.map_err(|error| unavailable(&error))?;
+        if !slot.exists() {
+            return Err(refused(&Refusal::SlotNotFound));
+        }
+        let entry = StreamId::entry(&link.entry);
+        let entry = deps.journal.load::<Entry>(&entry).await;
+        let entry = entry.map_err(|error| unavailable(&error))?;
+        Ok(Self { link, slot, entry })
+    }
+
+    /// As a page shows it.
+    pub(super) fn shown(&self, deps: &Deps, now: Timestamp) -> Shown {
+        let (slot, link) = (&self.slot.state, &self.link);
+        let facts = slot
+            .facts
+            .as_ref()
+            .filter(|facts| facts.version == link.version);
+        let state = match &slot.status {
+            _ if facts.is_none() => Standing::Superseded,
+            SlotStatus::Held { expires_at, .. } if slot.is_held_under(&link.offer) => {
+                if now < *expires_at {
+                    Standing::Open
+                } else {
+                    Standing::Expired
+                }
+            }
+            SlotStatus::Filled { offer_id, .. } if *offer_id == link.offer => Standing::Accepted,
+            _ => match slot.ended.get(&link.offer) {
+                Some(OfferFate::Declined) => Standing::Declined,
+                Some(OfferFate::Expired) => Standing::Expired,
+                Some(OfferFate::Superseded | OfferFate::Booked) => Standing::Taken,
+                Some(OfferFate::Withdrawn) => Standing::Withdrawn,
+                None => Standing::Superseded,
+            },
+        };
+        Shown {
+            state,
+            service: facts.map(|facts| facts.service.clone()),
+            location: facts.and_then(|facts| facts.location.clone()),
+            provider: facts.and_then(|facts| facts.provider.clone()),
+            starts_at: facts.map(|facts| facts.starts_at),
+            ends_at: facts.map(|facts| facts.ends_at),
+            expires_at: match &slot.status {
+                SlotStatus::Held { expires_at, .. } if state == Standing::Open => Some(*expires_at),
+                _ => None,
+            },
+            zone: facts
+                .and_then(|facts| facts.zone.as_ref()?.parse().ok())
+                .unwrap_or_else(|| deps.clinic_zone.clone()),
+        }
+    }
+}
+
+/// What the token says. An expired one still says it: whether the offer stands is for the slot
+/// to decide, which may have been accepted in time.
+pub(super) fn claims(deps: &Deps, token: &str, now: Timestamp) -> Result<OfferLink, Problem> {
+    match deps.link_keys.verify::<OfferLink>(token, now) {
+        Ok(link) | Err(TokenError::Expired(link)) => Ok(link),
+        Err(_) => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-link",
+            "This link is not one of ours. Please use the link in the message as it is.",
+        )),
+    }
+}
