@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use callboard_contracts::foreign::ForeignEvent;
 use callboard_contracts::{Cause, StreamId, Unfolded, cause};
 use callboard_domain::foreign::{ForeignType, Registry, Split};
-use callboard_runtime::http::{FieldError, Problem, RawBody, RequestFacts};
+use callboard_runtime::http::{Problem, RawBody, RequestFacts};
 use callboard_runtime::journal::{AppendError, Appended, Commit, Loaded};
 use callboard_runtime::publish::BATCH_BYTES_MAX;
 use callboard_runtime::table::Write;
@@ -59,23 +59,11 @@ async fn accept_batch(deps: &Arc<Deps>, all: Vec<Result<Incoming, Problem>>) -> 
             }
             Err(problem) => {
                 status = StatusCode::MULTI_STATUS;
-                answers.push(in_batch(problem, index).to_json());
+                answers.push(problem.beneath(&format!("/{index}")).to_json());
             }
         }
     }
     (status, Json(Value::Array(answers))).into_response()
-}
-
-fn in_batch(problem: Problem, index: usize) -> Problem {
-    let errors = problem
-        .errors
-        .into_iter()
-        .map(|error| FieldError {
-            pointer: format!("/{index}{}", error.pointer),
-            ..error
-        })
-        .collect();
-    Problem { errors, ..problem }
 }
 
 async fn accept_one(deps: &Arc<Deps>, incoming: Incoming) -> Result<Done, Problem> {

@@ -36,6 +36,18 @@ impl<'a> Keyed<'a> {
         Ok(Self { cause, stream })
     }
 
+    /// One of several commands that came in one request under `key`: each is remembered by
+    /// itself, so that what failed alone is done when the request comes again.
+    pub(crate) fn one_of_many(
+        key: Option<&str>,
+        route: &str,
+        nth: usize,
+        cause: &'a Cause,
+    ) -> Self {
+        let stream = key.map(|key| StreamId::command(route, &format!("{nth}/{key}")));
+        Self { cause, stream }
+    }
+
     /// The answer given before, if the key was used.
     pub(crate) async fn earlier(&self, journal: &Journal) -> Result<Option<Done>, Problem> {
         let Some(stream) = &self.stream else {

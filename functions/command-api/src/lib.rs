@@ -17,6 +17,7 @@ mod page;
 mod policies;
 mod recipients;
 mod schema;
+mod slot_batches;
 mod slot_commands;
 mod slots;
 mod wishes;
@@ -99,15 +100,31 @@ fn router(deps: Deps) -> Router {
             delete(entry_commands::leave),
         )
         .merge(entry_routes())
-        .route("/v1/waitlists/{waitlist}/slots", post(slots::release))
+        .merge(slot_routes())
         .route("/v1/waitlists/{waitlist}/policy", put(policies::set))
-        .route("/v1/slots/{slot}", delete(slot_commands::withdraw))
-        .route("/v1/slots/{slot}/booking", post(slot_commands::book))
         .route("/o/{token}", get(offers::show).post(offers::answer))
         .route("/o/{token}/calendar.ics", get(offers::calendar))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .with_state(Arc::new(deps))
+}
+
+fn slot_routes() -> Router<Arc<Deps>> {
+    Router::new()
+        .route(
+            "/v1/waitlists/{waitlist}/slots",
+            post(slots::release).delete(slot_commands::withdraw_by_name),
+        )
+        .route(
+            "/v1/waitlists/{waitlist}/slots/booking",
+            post(slot_commands::book_by_name),
+        )
+        .route(
+            "/v1/waitlists/{waitlist}/slot-batches",
+            post(slot_batches::release),
+        )
+        .route("/v1/slots/{slot}", delete(slot_commands::withdraw))
+        .route("/v1/slots/{slot}/booking", post(slot_commands::book))
 }
 
 fn entry_routes() -> Router<Arc<Deps>> {

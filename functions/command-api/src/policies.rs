@@ -1,10 +1,9 @@
-//! `PUT /v1/waitlists/{w}/policy`: how a waitlist's slots are offered; and what of it a slot takes
-//! with it when it is released.
+//! `PUT /v1/waitlists/{w}/policy`: how a waitlist's slots are offered.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use callboard_contracts::waitlist::{Mode, Policy, Terms};
+use callboard_contracts::waitlist::{Mode, Policy};
 use callboard_contracts::{StreamId, WaitlistId};
 use callboard_domain::waitlist::policy::{self, Policies, SetPolicy};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
@@ -124,35 +123,4 @@ fn version_of(command: &SetPolicy, policies: &Policies) -> u32 {
 pub(crate) async fn load(deps: &Deps, id: &WaitlistId) -> Result<Loaded<Policies>, Problem> {
     let policies = deps.journal.load::<Policies>(&StreamId::waitlist(id)).await;
     policies.map_err(|error| unavailable(&error))
-}
-
-/// What a waitlist's policy means for a slot that is released now.
-pub(crate) struct Resolved {
-    pub(crate) window_seconds: u32,
-    pub(crate) zone: Option<String>,
-    pub(crate) terms: Terms,
-}
-
-impl Resolved {
-    /// For a slot of `service` whose times are read in `zone`, unless the policy knows better.
-    pub(crate) fn of(deps: &Deps, policies: &Policies, service: &str, zone: Option<&str>) -> Self {
-        let numbered = policies.of(service);
-        let zone = zone
-            .map(str::to_owned)
-            .or_else(|| numbered.policy.zone.clone());
-        let mut terms = numbered.terms(uuid::Uuid::new_v4().as_u128());
-        let mut window_seconds = numbered.policy.window_seconds;
-        if numbered.version == 0 {
-            window_seconds = deps.offer_window_seconds;
-            // Nobody has said when it is night there.
-            if zone.is_none() {
-                terms.rules.quiet_hours = None;
-            }
-        }
-        Self {
-            window_seconds,
-            zone,
-            terms,
-        }
-    }
 }

@@ -35,17 +35,46 @@ pub(crate) async fn withdraw(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Result<Done, Problem> {
-    let id: SlotId = id_from_path(&id)?;
     let version = query(wanted)?.slot_version;
+    withdraw_slot(&deps, id_from_path(&id)?, version, &facts, &headers).await
+}
+
+/// A slot named as the caller names it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NamedQuery {
+    external_id: String,
+    slot_version: Option<u32>,
+}
+
+pub(crate) async fn withdraw_by_name(
+    State(deps): App,
+    Path(waitlist): Path<String>,
+    wanted: Result<Query<NamedQuery>, QueryRejection>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+) -> Result<Done, Problem> {
+    let wanted = query(wanted)?;
+    let id = slot::id_by_name(&id_from_path(&waitlist)?, &wanted.external_id);
+    withdraw_slot(&deps, id, wanted.slot_version, &facts, &headers).await
+}
+
+async fn withdraw_slot(
+    deps: &Deps,
+    id: SlotId,
+    version: Option<u32>,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+) -> Result<Done, Problem> {
     let said = json!({ "command": "withdraw", "slotId": id, "slotVersion": version });
-    let cause = cause_of(&facts, &said);
-    let keyed = Keyed::from_headers(&headers, "withdraw", &cause)?;
+    let cause = cause_of(facts, &said);
+    let keyed = Keyed::from_headers(headers, "withdraw", &cause)?;
     let command = Command {
         id,
         version,
         status: StatusCode::OK,
     };
-    command.run(&deps, &cause, &keyed, slot::withdraw).await
+    command.run(deps, &cause, &keyed, slot::withdraw).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,13 +91,40 @@ pub(crate) async fn book(
     Path(id): Path<String>,
     facts: RequestFacts,
     headers: HeaderMap,
-    JsonBody { parsed, value }: JsonBody<BookingBody>,
+    body: JsonBody<BookingBody>,
 ) -> Result<Done, Problem> {
-    let id: SlotId = id_from_path(&id)?;
-    let cause = cause_of(&facts, &json!({ "slotId": id, "body": value }));
-    let keyed = Keyed::from_headers(&headers, "booking", &cause)?;
+    book_slot(&deps, id_from_path(&id)?, body, &facts, &headers).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BookedQuery {
+    external_id: String,
+}
+
+pub(crate) async fn book_by_name(
+    State(deps): App,
+    Path(waitlist): Path<String>,
+    wanted: Result<Query<BookedQuery>, QueryRejection>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+    body: JsonBody<BookingBody>,
+) -> Result<Done, Problem> {
+    let id = slot::id_by_name(&id_from_path(&waitlist)?, &query(wanted)?.external_id);
+    book_slot(&deps, id, body, &facts, &headers).await
+}
+
+async fn book_slot(
+    deps: &Deps,
+    id: SlotId,
+    JsonBody { parsed, value }: JsonBody<BookingBody>,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+) -> Result<Done, Problem> {
+    let cause = cause_of(facts, &json!({ "slotId": id, "body": value }));
+    let keyed = Keyed::from_headers(headers, "booking", &cause)?;
     if let Some(recipient) = &parsed.recipient_id {
-        must_be_registered(&deps, recipient, "/recipientId").await?;
+        must_be_registered(deps, recipient, "/recipientId").await?;
     }
     let booking = BookSlot {
         by: parsed.by.unwrap_or(BookedBy::Staff),
@@ -81,7 +137,7 @@ pub(crate) async fn book(
         status: StatusCode::CREATED,
     };
     command
-        .run(&deps, &cause, &keyed, |slot| slot::book(slot, &booking))
+        .run(deps, &cause, &keyed, |slot| slot::book(slot, &booking))
         .await
 }
 

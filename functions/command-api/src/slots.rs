@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use callboard_contracts::{SlotId, StreamId, Timestamp, WaitlistId};
-use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotDetails, SlotFacts};
-use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_contracts::{Cause, SlotId, StreamId, Timestamp, WaitlistId};
+use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotDetails};
+use callboard_domain::waitlist::{Policies, Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::App;
 use crate::answer::{
-    Done, cause_of, commit_name, commit_problem, refused, refused_at, slot_commit, unavailable,
+    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, refused, refused_at,
+    slot_commit, unavailable,
 };
 use crate::idempotency::Keyed;
-use crate::policies::{self, Resolved};
+use crate::{App, Deps, policies};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -33,6 +33,13 @@ pub(crate) struct ReleaseBody {
     external_id: Option<String>,
 }
 
+impl ReleaseBody {
+    /// Whether the same again is known to be the same slot.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.slot_id.is_some() || self.external_id.is_some()
+    }
+}
+
 pub(crate) async fn release(
     State(deps): App,
     Path(waitlist): Path<String>,
@@ -41,44 +48,127 @@ pub(crate) async fn release(
     JsonBody { parsed, value }: JsonBody<ReleaseBody>,
 ) -> Result<Done, Problem> {
     let waitlist: WaitlistId = id_from_path(&waitlist)?;
-    let cause = cause_of(&facts, &json!({ "waitlistId": waitlist, "body": value }));
+    let cause = cause_of(&facts, &said(&waitlist, &value));
     let keyed = Keyed::from_headers(&headers, "slots", &cause)?;
     if let Some(earlier) = keyed.earlier(&deps.journal).await? {
         return Ok(earlier);
     }
     let policies = policies::load(&deps, &waitlist).await?;
-    let resolved = Resolved::of(
-        &deps,
-        &policies.state,
-        &parsed.service,
-        parsed.zone.as_deref(),
-    );
-    let seconds = parsed.offer_window_seconds;
-    let window_given = seconds.is_some();
-    let seconds = seconds.unwrap_or(resolved.window_seconds);
-    let command = ReleaseSlot {
-        slot_id: slot_id(&waitlist, &parsed, &keyed),
-        waitlist_id: waitlist,
-        service: parsed.service,
-        starts_at: parsed.starts_at,
-        ends_at: parsed.ends_at,
-        offer_window: Duration::from_secs(u64::from(seconds)),
-        after_version: parsed.after_version,
-        details: SlotDetails {
-            location: parsed.location,
-            provider: parsed.provider,
-            zone: resolved.zone,
-            external_id: parsed.external_id,
-            terms: Some(resolved.terms),
-        },
+    let release = Release {
+        deps: &deps,
+        waitlist: &waitlist,
+        policies: &policies.state,
+        cause: &cause,
+        keyed: &keyed,
     };
-    let stream = StreamId::slot(&command.slot_id);
-    let loaded = deps
-        .journal
-        .load::<Slot>(&stream)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let done = |status, version, correlation_id: &str, number| Done {
+    release.run(parsed).await
+}
+
+/// What a release is, for its cause: the same alone and in a batch.
+pub(crate) fn said(waitlist: &WaitlistId, body: &Value) -> Value {
+    json!({ "waitlistId": waitlist, "body": body })
+}
+
+/// The release of one slot, alone or in a batch.
+pub(crate) struct Release<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) waitlist: &'a WaitlistId,
+    pub(crate) policies: &'a Policies,
+    pub(crate) cause: &'a Cause,
+    pub(crate) keyed: &'a Keyed<'a>,
+}
+
+impl Release<'_> {
+    /// Decides, and again if another commit came between.
+    pub(crate) async fn run(&self, body: ReleaseBody) -> Result<Done, Problem> {
+        let with_window = body.offer_window_seconds.is_some();
+        let command = self.command(body);
+        let stream = StreamId::slot(&command.slot_id);
+        for _ in 0..TRIES_MAX {
+            let loaded = self.deps.journal.load::<Slot>(&stream).await;
+            let loaded = loaded.map_err(|error| unavailable(&error))?;
+            let now = self.deps.clock.now();
+            let events = match slot::release(&loaded.state, &command, now) {
+                Ok(events) => events,
+                Err(Refusal::AlreadyReleased { version })
+                    if slot::is_released_as(&loaded.state, &command, with_window) =>
+                {
+                    // The cascade may have gone on; its correlation id is that of the release.
+                    let correlation = loaded
+                        .last
+                        .as_ref()
+                        .map_or("", |last| last.cause.correlation_id.as_str());
+                    let status = StatusCode::OK;
+                    return Ok(done(status, &command, version, correlation, loaded.number));
+                }
+                Err(refusal) if refusal.kind() == RefusalKind::Invalid => {
+                    return Err(refused_at(pointer_of(&refusal), &refusal));
+                }
+                Err(refusal) => return Err(refused(&refusal)),
+            };
+            let timing = &self.deps.timing;
+            let commit = slot_commit(&loaded, self.cause, events, timing, now);
+            let commits = vec![commit.map_err(|error| commit_problem(&error))?];
+            let done = done(
+                StatusCode::CREATED,
+                &command,
+                loaded.state.version() + 1,
+                &self.cause.correlation_id,
+                loaded.number + 1,
+            );
+            let journal = &self.deps.journal;
+            if let Some(done) = self.keyed.try_commit(journal, commits, done, now).await? {
+                return Ok(done);
+            }
+        }
+        Err(lost_race())
+    }
+
+    fn command(&self, body: ReleaseBody) -> ReleaseSlot {
+        let resolved = self.policies.resolve(
+            &body.service,
+            body.zone.as_deref(),
+            self.deps.offer_window_seconds,
+            uuid::Uuid::new_v4().as_u128(),
+        );
+        let seconds = body.offer_window_seconds;
+        let seconds = seconds.unwrap_or(resolved.window_seconds);
+        ReleaseSlot {
+            slot_id: self.slot_id(&body),
+            waitlist_id: self.waitlist.clone(),
+            service: body.service,
+            starts_at: body.starts_at,
+            ends_at: body.ends_at,
+            offer_window: Duration::from_secs(u64::from(seconds)),
+            after_version: body.after_version,
+            details: SlotDetails {
+                location: body.location,
+                provider: body.provider,
+                zone: resolved.zone,
+                external_id: body.external_id,
+                terms: Some(resolved.terms),
+            },
+        }
+    }
+
+    /// The caller's own name for a slot is as good as an id: the same again is the same slot.
+    fn slot_id(&self, body: &ReleaseBody) -> SlotId {
+        let given = body.slot_id.clone();
+        given.unwrap_or_else(|| match &body.external_id {
+            Some(name) => slot::id_by_name(self.waitlist, name),
+            None => self.keyed.derived_or_new(SlotId::derived, SlotId::generate),
+        })
+    }
+}
+
+fn done(
+    status: StatusCode,
+    command: &ReleaseSlot,
+    version: u32,
+    correlation_id: &str,
+    number: u64,
+) -> Done {
+    Done {
         status,
         body: json!({
             "slotId": command.slot_id,
@@ -86,66 +176,8 @@ pub(crate) async fn release(
             "waitlistId": command.waitlist_id,
             "correlationId": correlation_id,
         }),
-        commit: commit_name(&stream, number),
-    };
-    let now = deps.clock.now();
-    match slot::release(&loaded.state, &command, now) {
-        Ok(events) => {
-            let commit = slot_commit(&loaded, &cause, events, &deps.timing, now)
-                .map_err(|error| commit_problem(&error))?;
-            let version = loaded.state.version() + 1;
-            let done = done(
-                StatusCode::CREATED,
-                version,
-                &cause.correlation_id,
-                loaded.number + 1,
-            );
-            keyed.commit(&deps.journal, vec![commit], done, now).await
-        }
-        Err(Refusal::AlreadyReleased { version })
-            if is_repetition(&loaded.state, &command, window_given) =>
-        {
-            // The cascade may have gone on; its correlation id is that of the release.
-            let correlation = loaded
-                .last
-                .as_ref()
-                .map_or("", |last| last.cause.correlation_id.as_str());
-            Ok(done(StatusCode::OK, version, correlation, loaded.number))
-        }
-        Err(refusal) if refusal.kind() == RefusalKind::Invalid => {
-            Err(refused_at(pointer_of(&refusal), &refusal))
-        }
-        Err(refusal) => Err(refused(&refusal)),
+        commit: commit_name(&StreamId::slot(&command.slot_id), number),
     }
-}
-
-/// The caller's own name for a slot is as good as an id: the same again is the same slot.
-fn slot_id(waitlist: &WaitlistId, body: &ReleaseBody, keyed: &Keyed<'_>) -> SlotId {
-    let given = body.slot_id.clone();
-    given.unwrap_or_else(|| match &body.external_id {
-        Some(name) => SlotId::derived(&["slot", waitlist.as_str(), name]),
-        None => keyed.derived_or_new(SlotId::derived, SlotId::generate),
-    })
-}
-
-/// Whether the slot was released with just these words.
-fn is_repetition(state: &Slot, command: &ReleaseSlot, window_given: bool) -> bool {
-    state.facts.as_ref().is_some_and(|facts| {
-        are_the_same(facts, &command.details)
-            && facts.waitlist_id == command.waitlist_id
-            && facts.service == command.service
-            && facts.starts_at == command.starts_at
-            && facts.ends_at == command.ends_at
-            // What the policy says may have changed since.
-            && (!window_given
-                || u64::from(facts.window_seconds) == command.offer_window.as_secs())
-    })
-}
-
-fn are_the_same(facts: &SlotFacts, details: &SlotDetails) -> bool {
-    facts.location == details.location
-        && facts.provider == details.provider
-        && facts.external_id == details.external_id
 }
 
 fn pointer_of(refusal: &Refusal) -> String {

@@ -1,5 +1,6 @@
 //! The commands of staff and of an entry: once, again, and against each other.
 
+mod batches;
 mod entries;
 mod policies;
 mod slots;

@@ -109,6 +109,48 @@ impl Policies {
             policy: standard(),
         })
     }
+
+    /// What the policy means for a slot of `service` that is released now, and whose times are
+    /// read in `zone` unless it is the policy that says so. Where none was set, an offer stands for
+    /// `usual_window_seconds`. `random` is as for [`Numbered::terms`].
+    #[must_use]
+    pub fn resolve(
+        &self,
+        service: &str,
+        zone: Option<&str>,
+        usual_window_seconds: u32,
+        random: u128,
+    ) -> Resolved {
+        let numbered = self.of(service);
+        let zone = zone
+            .map(str::to_owned)
+            .or_else(|| numbered.policy.zone.clone());
+        let mut terms = numbered.terms(random);
+        let mut window_seconds = numbered.policy.window_seconds;
+        if numbered.version == 0 {
+            window_seconds = usual_window_seconds;
+            // Nobody has said when it is night there.
+            if zone.is_none() {
+                terms.rules.quiet_hours = None;
+            }
+        }
+        Resolved {
+            window_seconds,
+            zone,
+            terms,
+        }
+    }
+}
+
+/// What a policy means for one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// How long an offer stands, in seconds.
+    pub window_seconds: u32,
+    /// The time zone (IANA) that people read its times in.
+    pub zone: Option<String>,
+    /// What the slot takes with it.
+    pub terms: Terms,
 }
 
 impl Numbered {

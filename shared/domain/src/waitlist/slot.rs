@@ -23,7 +23,7 @@ pub use facts::SlotFacts;
 pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
 pub use release::{
     NAME_BYTES_MAX, OFFER_WINDOW_MAX, ReleaseSlot, SERVICE_BYTES_MAX, SlotDetails, check_service,
-    release,
+    id_by_name, is_released_as, release,
 };
 pub(super) use release::{freed_by_swap, is_name};
 pub use step::{DrawFrom, Step, due, handling, next_step};

@@ -74,6 +74,19 @@ impl Problem {
         }])
     }
 
+    /// The same of a part of a larger body: `prefix` is the pointer at which the part stands.
+    #[must_use]
+    pub fn beneath(self, prefix: &str) -> Self {
+        let errors = self.errors.into_iter().map(|error| FieldError {
+            pointer: format!("{prefix}{}", error.pointer),
+            ..error
+        });
+        Self {
+            errors: errors.collect(),
+            ..self
+        }
+    }
+
     /// 503: a dependency did not answer; the same request may be sent again.
     pub fn unavailable() -> Self {
         Self {

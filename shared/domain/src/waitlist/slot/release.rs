@@ -55,6 +55,30 @@ pub struct SlotDetails {
     pub terms: Option<Terms>,
 }
 
+/// The id of a slot that is known by the caller's own name for it: the same name on the same
+/// waitlist is the same slot, whoever tells of it and by which way.
+#[must_use]
+pub fn id_by_name(waitlist: &WaitlistId, external_id: &str) -> SlotId {
+    SlotId::derived(&["slot", waitlist.as_str(), external_id])
+}
+
+/// Whether the slot's current version was released with just these words. `with_window` says
+/// whether the command gives an offer window of its own: what a policy says may have changed since.
+#[must_use]
+pub fn is_released_as(slot: &Slot, command: &ReleaseSlot, with_window: bool) -> bool {
+    slot.facts.as_ref().is_some_and(|facts| {
+        let details = &command.details;
+        facts.location == details.location
+            && facts.provider == details.provider
+            && facts.external_id == details.external_id
+            && facts.waitlist_id == command.waitlist_id
+            && facts.service == command.service
+            && facts.starts_at == command.starts_at
+            && facts.ends_at == command.ends_at
+            && (!with_window || u64::from(facts.window_seconds) == command.offer_window.as_secs())
+    })
+}
+
 /// Whether a service's name may stand in events and keys.
 ///
 /// # Errors
