@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use callboard_contracts::Timestamp;
 use callboard_contracts::waitlist::SlotEvent;
 
+use serde_json::json;
+
 use crate::house::House;
 use crate::story::is;
 
@@ -21,6 +23,10 @@ const SECOND_LOOK: Duration = Duration::from_secs(30);
 /// By when a timer must have done its work: SQS delays in whole seconds, and a message that
 /// comes a moment early waits up to three seconds more.
 const TIMER_SLACK: Duration = Duration::from_secs(10);
+
+/// From a moment that a timer waits for to what follows from it: the timer's whole seconds, and the
+/// way through two queues.
+const TIMER_MAX: Duration = Duration::from_secs(2);
 
 /// Real time that a test here may take on a busy machine. It covers more than an hour of virtual
 /// time, so it proves that nobody waits.
@@ -160,6 +166,74 @@ async fn whoever_joins_between_the_two_looks_is_offered_the_slot() {
     house.at_rest().await;
     let opened = "callboard.waitlist.slot-opened-to-public.v1";
     assert!(times_of(&house, &released.slot, opened).await.is_empty());
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_back_between_the_two_looks_is_offered_the_slot_before_the_second_one() {
+    let house = House::still().await;
+    let dana = house.register("dana").await;
+    let entry = house.join("clinic", &dana, "routine").await;
+    let say = async |what: &str| {
+        let path = format!("/v1/waitlists/clinic/entries/{entry}/{what}");
+        house.api.json("POST", &path, &json!({})).await.expect(200);
+    };
+    say("pause").await;
+    house.at_rest().await;
+    let released = house.release("clinic", WINDOW).await;
+    let not_found = "callboard.waitlist.candidate-not-found.v1";
+    house
+        .until("the first empty look", async || {
+            let times = times_of(&house, &released.slot, not_found).await;
+            (!times.is_empty()).then_some(())
+        })
+        .await;
+    // The slot has to stand in the view of open slots, or the second look finds the entry.
+    house.slot_when(&released.slot, "open").await;
+    let before = house.now();
+    say("resume").await;
+    house.offer_to(&dana).await;
+    let held = time_of(&house, &released.slot, "callboard.waitlist.slot-held.v1").await;
+    between(held, before, Duration::from_secs(3));
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_offer_is_made_when_its_grace_is_over_and_not_when_the_sweep_comes_by() {
+    let house = House::still().await;
+    for (person, waitlist) in [("anna", "clinic"), ("ben", "surgery")] {
+        let person = house.register(person).await;
+        house.join(waitlist, &person, "urgent").await;
+    }
+    // Both cannot fall on the minute of a sweep.
+    for (waitlist, grace) in [("clinic", 77), ("surgery", 101)] {
+        let policy = json!({ "windowSeconds": 1_800, "mode": { "is": "sequential" }, "graceSeconds": grace });
+        let path = format!("/v1/waitlists/{waitlist}/policy");
+        house.api.json("PUT", &path, &policy).await.expect(201);
+        let released = house.release(waitlist, WINDOW).await.slot;
+        let hold = "callboard.waitlist.slot-held.v1";
+        house
+            .until("the first offer", async || {
+                (!times_of(&house, &released, hold).await.is_empty()).then_some(())
+            })
+            .await;
+        let at = time_of(&house, &released, "callboard.waitlist.slot-released.v1").await;
+        let due = at.plus(Duration::from_secs(grace));
+        between(time_of(&house, &released, hold).await, due, TIMER_MAX);
+    }
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_first_offer_has_no_grace_sets_no_timer_before_its_hold() {
+    let house = House::still().await;
+    let anna = house.register("anna").await;
+    house.join("clinic", &anna, "urgent").await;
+    let released = house.release("clinic", WINDOW).await;
+    house.offer_to(&anna).await;
+    let heard = house.host().totals()["deadline-clock"].records;
+    assert_eq!(heard, 1, "of the hold alone");
+    assert_eq!(house.slot(&released.slot).await["state"], "held");
     house.close().await;
 }
 

@@ -31,7 +31,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
 use crate::remind::{Deps, Outcome};
-use crate::timer::{GROUP_ATTRIBUTE, Timer};
+use crate::timer::Timer;
 
 /// Timers handled at the same time: a batch has at most ten, and each is one request.
 const CONCURRENCY: usize = 10;
@@ -117,11 +117,7 @@ async fn handle(
     grace: Duration,
     event: Value,
 ) -> Result<Value, lambda_runtime::Error> {
-    let decode = |record: &SqsRecord| {
-        let envelope = record.envelope()?;
-        Timer::read(envelope, record.attribute(GROUP_ATTRIBUTE), grace)
-    };
-    let batch = Batch::sqs(event, decode)?;
+    let batch = Batch::sqs(event, |record: &SqsRecord| Timer::read(record, grace))?;
     let batch = batch
         .stage(CONCURRENCY, |record| async move {
             let timer = &record.value;

@@ -6,8 +6,10 @@ use callboard_contracts::command::Due;
 use callboard_contracts::envelope::{Envelope, SOURCE, SPEC_VERSION};
 use callboard_contracts::id::derived_uuid;
 use callboard_contracts::{DecodeError, DomainEvent, SlotEvent, StreamId, Timestamp};
+use callboard_runtime::batch::SqsRecord;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::Committed;
+use callboard_runtime::publish::DUE_ATTRIBUTE;
 
 /// Message attribute that carries the owner's message group on the way through our own queue:
 /// a `due` command does not name it, and SQS gives a standard queue no group id.
@@ -34,17 +36,19 @@ pub struct Timer {
 impl Timer {
     /// Reads the timer that a message sets.
     ///
-    /// `group` is the message's attribute [`GROUP_ATTRIBUTE`]; events say it themselves.
-    /// `grace` is how long after an offer's end its hold is ended: until then an acceptance
+    /// A `due` command has its group in the attribute [`GROUP_ATTRIBUTE`]; events say it
+    /// themselves. `grace` is how long after an offer's end its hold is ended: until then an acceptance
     /// received in time may still be on its way to the journal.
     ///
     /// # Errors
     /// A terminal [`Failure`]: the message's data are not of its type, or it sets no timer.
-    pub fn read(envelope: Envelope, group: Option<&str>, grace: Duration) -> Result<Self, Failure> {
+    pub fn read(record: &SqsRecord, grace: Duration) -> Result<Self, Failure> {
+        let envelope = record.envelope()?;
         let (due, group) = if envelope.event_type == Due::TYPE {
-            (command(&envelope)?, group.unwrap_or_default().to_owned())
+            let group = record.attribute(GROUP_ATTRIBUTE).unwrap_or_default();
+            (command(&envelope)?, group.to_owned())
         } else {
-            event(&envelope, grace)?
+            event(&envelope, record.attribute(DUE_ATTRIBUTE), grace)?
         };
         check_group(&group)?;
         let cause = envelope.as_cause();
@@ -135,19 +139,27 @@ fn command(envelope: &Envelope) -> Result<Due, DecodeError> {
     })
 }
 
-fn event(envelope: &Envelope, grace: Duration) -> Result<(Due, String), Failure> {
+/// `told` is when the work of the event's commit is due, if it says so: the relay does.
+fn event(
+    envelope: &Envelope,
+    told: Option<&str>,
+    grace: Duration,
+) -> Result<(Due, String), Failure> {
     let stream = envelope
         .subject
         .clone()
         .and_then(|subject| StreamId::try_from(subject).ok())
         .ok_or_else(|| Failure::poison("`subject` does not name a stream"))?;
     let event = SlotEvent::decode(&envelope.event_type, envelope.data.clone())?;
-    let (due_at, waitlist) = match event {
-        SlotEvent::SlotHeld(held) => (held.expires_at.plus(grace), held.waitlist_id),
-        SlotEvent::BatchHeld(held) => (held.expires_at.plus(grace), held.waitlist_id),
-        SlotEvent::SlotBroadcast(open) => (open.ends_at.plus(grace), open.waitlist_id),
-        SlotEvent::CandidateNotFound(empty) => (empty.look_again_at, empty.waitlist_id),
-        other => {
+    let told = told.and_then(|told| told.parse().ok());
+    let (due_at, waitlist) = match (event, told) {
+        // Only where its first offer has time; it is no message otherwise.
+        (SlotEvent::SlotReleased(free), Some(due_at)) => (due_at, free.waitlist_id),
+        (SlotEvent::SlotHeld(held), _) => (held.expires_at.plus(grace), held.waitlist_id),
+        (SlotEvent::BatchHeld(held), _) => (held.expires_at.plus(grace), held.waitlist_id),
+        (SlotEvent::SlotBroadcast(open), _) => (open.ends_at.plus(grace), open.waitlist_id),
+        (SlotEvent::CandidateNotFound(empty), _) => (empty.look_again_at, empty.waitlist_id),
+        (other, _) => {
             let event_type = other.event_type();
             return Err(Failure::terminal(format!("`{event_type}` has no deadline")));
         }

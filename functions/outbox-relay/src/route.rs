@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_contracts::id::derived_uuid;
 use callboard_contracts::version;
 use callboard_runtime::journal::Committed;
-use callboard_runtime::publish::Message;
+use callboard_runtime::publish::{DUE_ATTRIBUTE, Message};
 use callboard_runtime::settings::{self, SettingsError, Vars};
 
 /// The type whose channel its sender's subscription asks for, in any version.
@@ -83,7 +83,7 @@ pub fn messages(topics: &Topics, commit: &Committed) -> Result<Vec<Outgoing>, No
             let envelope = commit.envelope(index);
             let topic = topics.of(&envelope.event_type)?.to_owned();
             let message = Message {
-                attributes: attributes(&envelope),
+                attributes: attributes(commit, &envelope),
                 dedup: Some(envelope.id.clone()),
                 group: Some(group.clone()),
                 body: envelope.to_body(),
@@ -98,7 +98,10 @@ pub fn messages(topics: &Topics, commit: &Committed) -> Result<Vec<Outgoing>, No
 }
 
 /// What subscriptions filter on, and what a reader of a queue sees without opening the body.
-fn attributes(envelope: &callboard_contracts::Envelope) -> BTreeMap<String, String> {
+fn attributes(
+    commit: &Committed,
+    envelope: &callboard_contracts::Envelope,
+) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::from([("type".to_owned(), envelope.event_type.clone())]);
     let mut add = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -115,6 +118,10 @@ fn attributes(envelope: &callboard_contracts::Envelope) -> BTreeMap<String, Stri
             .and_then(|channel| channel.as_str())
             .filter(|_| version::same_family(&envelope.event_type, PLANNED)),
     );
+    // Work that is due at once is what the message itself is about.
+    if let Some(due) = commit.due.as_ref().filter(|due| due.at > commit.at) {
+        attributes.insert(DUE_ATTRIBUTE.to_owned(), due.at.to_string());
+    }
     attributes
 }
 

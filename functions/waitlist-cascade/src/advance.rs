@@ -99,14 +99,15 @@ enum Try<T> {
     GoesOn,
 }
 
-/// Takes `slot_id` one step further. `joined` is an entry that the views may not show yet.
+/// Takes `slot_id` one step further. `known` is an entry that the views may not show yet, or not as
+/// it is.
 ///
 /// # Errors
 /// [`Failure`]: retryable if the tables cannot be reached or the slot keeps changing.
 pub async fn run(
     deps: &Deps,
     slot_id: &SlotId,
-    joined: Option<&Candidate>,
+    known: Option<&Candidate>,
     cause: &Cause,
 ) -> Result<Outcome, Failure> {
     let stream = StreamId::slot(slot_id);
@@ -120,7 +121,7 @@ pub async fn run(
             cause,
             now: deps.clock.now(),
         };
-        match turn.take(joined).await? {
+        match turn.take(known).await? {
             Try::Settled(outcome) => {
                 turn.measure(&outcome);
                 return Ok(outcome);
@@ -144,7 +145,7 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    async fn take(&self, joined: Option<&Candidate>) -> Result<Try<Outcome>, Failure> {
+    async fn take(&self, known: Option<&Candidate>) -> Result<Try<Outcome>, Failure> {
         let Some(facts) = &self.slot.state.facts else {
             return Ok(Try::Settled(Outcome::Nothing));
         };
@@ -161,7 +162,7 @@ impl Turn<'_> {
                 self.commit_slot(events.map_err(impossible)?, Outcome::Broadcast)
                     .await
             }
-            Step::FindCandidates { want, draw } => self.find(facts, joined, want, draw).await,
+            Step::FindCandidates { want, draw } => self.find(facts, known, want, draw).await,
         }
     }
 
@@ -169,12 +170,12 @@ impl Turn<'_> {
     async fn find(
         &self,
         facts: &SlotFacts,
-        joined: Option<&Candidate>,
+        known: Option<&Candidate>,
         want: usize,
         draw: Option<DrawFrom<'_>>,
     ) -> Result<Try<Outcome>, Failure> {
         let slot = &self.slot.state;
-        let mut search = Search::new(self.deps, (slot, facts), joined, self.cause, self.now);
+        let mut search = Search::new(self.deps, (slot, facts), known, self.cause, self.now);
         for _ in 0..ENTRY_TRIES_MAX {
             let selection = search.select(want, draw).await?;
             if selection.is_empty() {

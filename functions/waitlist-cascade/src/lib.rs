@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use callboard_contracts::{Cause, SlotId, Timestamp, WaitlistId};
+use callboard_contracts::{Cause, EntryId, SlotId, StreamId, Timestamp};
 use callboard_domain::waitlist::rank::Candidate;
 use callboard_domain::waitlist::timing::Timing;
+use callboard_domain::waitlist::{Entry, entry};
 use callboard_runtime::batch::{Batch, Outlet};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
@@ -90,11 +91,7 @@ pub async fn run(deps: &Deps, message: &Message) -> Result<(), Failure> {
             let outcome = step(deps, slot_id, None, cause).await?;
             not_too_early(&outcome, *due_at, deps.clock.now())
         }
-        Ask::Joined {
-            waitlist_id,
-            service,
-            candidate,
-        } => joined(deps, waitlist_id, service, candidate, cause).await,
+        Ask::Entry(entry_id) => look_for_slots(deps, entry_id, cause).await,
     }
 }
 
@@ -113,38 +110,47 @@ fn not_too_early(outcome: &Outcome, due_at: Timestamp, now: Timestamp) -> Result
     Ok(())
 }
 
-/// Tries the open slots for somebody new, until one is theirs to answer.
-async fn joined(
-    deps: &Deps,
-    waitlist: &WaitlistId,
-    service: &str,
-    candidate: &Candidate,
-    cause: &Cause,
-) -> Result<(), Failure> {
+/// Tries the open slots on an entry that may suit one now, until one is its own to answer.
+///
+/// Joining, coming back, other wishes and another rank lead here (another rank, because the entry
+/// may stand in front of where a search has come to in its new class). The end of an offer does
+/// not: the slot that was offered looks on by itself, and one that passed the entry over as busy
+/// looks once more before it is opened to the public, and then asks the entry's own stream.
+async fn look_for_slots(deps: &Deps, entry_id: &EntryId, cause: &Cause) -> Result<(), Failure> {
+    let stream = StreamId::entry(entry_id);
+    let entry = deps.journal.load::<Entry>(&stream).await?.state;
+    let (Some(facts), Some(candidate)) = (&entry.facts, entry.candidate()) else {
+        return Ok(());
+    };
+    if entry::available(&entry, &deps.timing, deps.clock.now()).is_err() {
+        return Ok(());
+    }
+    let (waitlist, service) = (&facts.waitlist_id, &facts.service);
     for slot_id in deps.views.open_slots(waitlist, service).await? {
-        let outcome = step(deps, &slot_id, Some(candidate), cause).await?;
-        match outcome {
-            Outcome::Offered { offers, .. }
-                if offers
-                    .iter()
-                    .any(|offer| offer.entry_id == candidate.entry_id) =>
-            {
-                break;
-            }
-            Outcome::Filled { entry_id } if entry_id == candidate.entry_id => break,
-            _ => {}
+        let outcome = step(deps, &slot_id, Some(&candidate), cause).await?;
+        if is_for(&outcome, entry_id) {
+            break;
         }
     }
     Ok(())
 }
 
+/// Whether the entry has been offered the slot, or has taken it.
+fn is_for(outcome: &Outcome, entry: &EntryId) -> bool {
+    match outcome {
+        Outcome::Offered { offers, .. } => offers.iter().any(|offer| offer.entry_id == *entry),
+        Outcome::Filled { entry_id } => entry_id == entry,
+        _ => false,
+    }
+}
+
 async fn step(
     deps: &Deps,
     slot_id: &SlotId,
-    joined: Option<&Candidate>,
+    known: Option<&Candidate>,
     cause: &Cause,
 ) -> Result<Outcome, Failure> {
-    let outcome = advance::run(deps, slot_id, joined, cause).await?;
+    let outcome = advance::run(deps, slot_id, known, cause).await?;
     log(slot_id, &outcome, cause);
     Ok(outcome)
 }

@@ -15,7 +15,7 @@ use callboard_contracts::view::{
 use callboard_contracts::waitlist::{Cursor, Urgency};
 use callboard_contracts::{EntryId, SlotId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::rank::Candidate;
-use callboard_domain::waitlist::slot::{Slot, SlotFacts};
+use callboard_domain::waitlist::slot::{self, Slot, SlotFacts};
 use callboard_domain::waitlist::timing::Timing;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::table::{self, Item, Page, Range, Table};
@@ -27,7 +27,7 @@ const PAGE_ROWS: i32 = 25;
 /// offer. The next look-up goes on behind them.
 const ROWS_MAX: usize = 1_000;
 
-/// Open slots that one new entry is tried on. It can be offered one of them only.
+/// Open slots that one entry is tried on. It can be offered one of them only.
 const OPEN_SLOTS_MAX: i32 = 25;
 
 /// The classes: those whom staff moved to the front, then each urgency.
@@ -53,6 +53,8 @@ pub enum Mark {
     Busy,
     /// Was offered this version of the slot before, as the slot itself says.
     Offered,
+    /// Was found already, or is known better than the view does: only the place counts.
+    Again,
 }
 
 /// Somebody who was found.
@@ -75,7 +77,7 @@ pub struct LookUp<'a> {
     timing: Timing,
     now: Timestamp,
     classes: Vec<Class>,
-    joined: Option<Found>,
+    known: Option<Found>,
     seen: HashSet<EntryId>,
     as_of: Option<Timestamp>,
     rows: usize,
@@ -99,17 +101,17 @@ impl Views {
     }
 
     /// The entries that wait for `slot`, ranked at `now`: those the view knows behind the slot's
-    /// cursors, and `joined`, which it may not know yet.
+    /// cursors, and `known`, which it may not know yet, or not as it is.
     #[must_use]
     pub fn look_up<'a>(
         &'a self,
         slot: &'a Slot,
         facts: &'a SlotFacts,
-        joined: Option<&Candidate>,
+        known: Option<&Candidate>,
         timing: Timing,
         now: Timestamp,
     ) -> LookUp<'a> {
-        let joined = joined.filter(|joined| !slot.offered.contains(&joined.entry_id));
+        let known = known.filter(|known| !slot.offered.contains(&known.entry_id));
         LookUp {
             views: self,
             slot,
@@ -119,12 +121,15 @@ impl Views {
             classes: CLASSES
                 .map(|urgency| Class::new(slot, facts, urgency))
                 .into(),
-            joined: joined.map(|candidate| Found {
+            known: known.map(|candidate| Found {
                 candidate: candidate.clone(),
                 mark: Mark::Free,
                 place: None,
             }),
-            seen: HashSet::new(),
+            seen: known
+                .map(|known| known.entry_id.clone())
+                .into_iter()
+                .collect(),
             as_of: None,
             rows: 0,
         }
@@ -173,18 +178,18 @@ impl LookUp<'_> {
     /// # Errors
     /// [`Failure`] (retryable) when the table cannot be read.
     pub async fn next(&mut self) -> Result<Option<Found>, Failure> {
-        loop {
-            if !self.fill().await? {
-                return Ok(None);
-            }
-            let Some(found) = self.first() else {
-                return Ok(None);
-            };
-            // An entry that staff move stands in two classes for a moment.
-            if self.seen.insert(found.candidate.entry_id.clone()) {
-                return Ok(Some(found));
-            }
+        if !self.fill().await? {
+            return Ok(None);
         }
+        let Some(mut found) = self.first() else {
+            return Ok(None);
+        };
+        // An entry that staff move stands in two classes for a moment.
+        let is_new = self.seen.insert(found.candidate.entry_id.clone());
+        if !is_new && found.place.is_some() {
+            found.mark = Mark::Again;
+        }
+        Ok(Some(found))
     }
 
     /// The time of the newest commit that the rows read had seen; absent if there were none.
@@ -197,7 +202,7 @@ impl LookUp<'_> {
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         let at_end = |class: &Class| class.ended && class.rows.is_empty();
-        self.joined.is_none() && self.classes.iter().all(at_end)
+        self.known.is_none() && self.classes.iter().all(at_end)
     }
 
     /// Reads until each class has a head or is at its end; whether that was possible.
@@ -240,9 +245,11 @@ impl LookUp<'_> {
         for item in &page.items {
             let row: view::Candidate = document(item)?;
             self.as_of = self.as_of.max(as_of(item));
-            let busy = row
-                .offered_until
-                .is_some_and(|until| self.now < until.plus(self.timing.hold_grace));
+            // The view's word is not enough to open the slot to the public over somebody's head.
+            let busy = !slot::is_last_look(self.slot, self.now)
+                && row
+                    .offered_until
+                    .is_some_and(|until| self.now < until.plus(self.timing.hold_grace));
             let mark = match () {
                 () if self.slot.offered.contains(&row.entry_id) => Mark::Offered,
                 () if busy => Mark::Busy,
@@ -259,7 +266,7 @@ impl LookUp<'_> {
     /// Takes the best of all heads.
     fn first(&mut self) -> Option<Found> {
         let heads = self.classes.iter().map(|class| class.rows.front());
-        let heads = heads.chain([self.joined.as_ref()]).enumerate();
+        let heads = heads.chain([self.known.as_ref()]).enumerate();
         let heads = heads.filter_map(|(at, head)| Some((at, head?)));
         let max_wait = self.facts.max_wait();
         let (at, _) = heads.min_by(|(_, one), (_, other)| {
@@ -268,7 +275,7 @@ impl LookUp<'_> {
         })?;
         match self.classes.get_mut(at) {
             Some(class) => class.rows.pop_front(),
-            None => self.joined.take(),
+            None => self.known.take(),
         }
     }
 }

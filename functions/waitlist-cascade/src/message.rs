@@ -2,11 +2,9 @@
 
 use callboard_contracts::command::Due;
 use callboard_contracts::stream::StreamId;
-use callboard_contracts::waitlist::EntryJoined;
 use callboard_contracts::{
-    Cause, DecodeError, DomainEvent, EntryEvent, Envelope, SlotEvent, SlotId, Timestamp, WaitlistId,
+    Cause, DecodeError, DomainEvent, EntryEvent, EntryId, Envelope, SlotEvent, SlotId, Timestamp,
 };
-use callboard_domain::waitlist::rank::Candidate;
 use callboard_runtime::batch::SqsRecord;
 use callboard_runtime::failure::Failure;
 
@@ -31,15 +29,8 @@ pub enum Ask {
         /// When the work was said to be due.
         due_at: Timestamp,
     },
-    /// Open slots for somebody new.
-    Joined {
-        /// The waitlist.
-        waitlist_id: WaitlistId,
-        /// What the person waits for.
-        service: String,
-        /// The new entry.
-        candidate: Candidate,
-    },
+    /// An entry that an open slot may suit now.
+    Entry(EntryId),
 }
 
 impl Message {
@@ -77,7 +68,10 @@ fn ask(envelope: Envelope) -> Result<Ask, Failure> {
         Err(error) => return Err(error.into()),
     }
     match EntryEvent::decode(event_type, envelope.data)? {
-        EntryEvent::EntryJoined(joined) => Ok(Ask::joined(joined, envelope.time)),
+        EntryEvent::EntryJoined(event) => Ok(Ask::Entry(event.entry_id)),
+        EntryEvent::EntryResumed(event) => Ok(Ask::Entry(event.entry_id)),
+        EntryEvent::PreferencesChanged(event) => Ok(Ask::Entry(event.entry_id)),
+        EntryEvent::RankOverridden(event) => Ok(Ask::Entry(event.entry_id)),
         other => Err(asks_nothing(other.event_type())),
     }
 }
@@ -125,15 +119,4 @@ const fn slot_of(event: &SlotEvent) -> Option<&SlotId> {
         SlotEvent::SlotOpenedToPublic(event) => &event.slot_id,
         SlotEvent::SlotWithdrawn(event) => &event.slot_id,
     })
-}
-
-impl Ask {
-    /// `at` is when the commit was made, from which the entry's waiting counts.
-    fn joined(joined: EntryJoined, at: Timestamp) -> Self {
-        Self::Joined {
-            waitlist_id: joined.waitlist_id,
-            service: joined.service,
-            candidate: Candidate::new(joined.entry_id, joined.urgency, at),
-        }
-    }
 }

@@ -37,17 +37,17 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Nobody yet. `joined` is an entry that the views may not show.
+    /// Nobody yet. `known` is an entry that the views may not show, or not as it is.
     #[must_use]
     pub fn new(
         deps: &'a Deps,
         (slot, facts): (&'a Slot, &'a SlotFacts),
-        joined: Option<&Candidate>,
+        known: Option<&Candidate>,
         cause: &'a Cause,
         now: Timestamp,
     ) -> Self {
         Self {
-            look_up: deps.views.look_up(slot, facts, joined, deps.timing, now),
+            look_up: deps.views.look_up(slot, facts, known, deps.timing, now),
             deps,
             slot,
             facts,
@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
             match mark {
                 Mark::Free => self.consider(&mut selection, &id).await?,
                 Mark::Busy => selection.pass_over(&id, Ineligible::HasOffer),
-                Mark::Offered => {}
+                Mark::Offered | Mark::Again => {}
             }
         }
         Ok(selection)

@@ -28,6 +28,10 @@ const CALLS_MAX: usize = 4;
 /// caller is told.
 const TRIES_MAX: u32 = 3;
 
+/// Message attribute of every event of a commit that leaves work open for later: when it is due
+/// (RFC 3339). A subscription can ask for those alone.
+pub const DUE_ATTRIBUTE: &str = "due";
+
 /// What is to be published to a topic, or sent to a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {

@@ -34,6 +34,23 @@ async fn an_owner_is_told_at_its_deadline_and_not_a_second_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_is_told_when_the_time_before_the_first_offer_is_over() {
+    let world = World::new().await;
+    assert_eq!(
+        world.invoke(&twice_and_backwards(&sample("grace"))).await,
+        0
+    );
+    world.run_until("2026-03-02T10:01:59.900Z").await;
+    assert!(handed(&world).await.is_empty());
+    world.run_until("2026-03-02T10:02:00.000Z").await;
+    assert_eq!(
+        handed(&world).await,
+        ["slot#slot-0900 2026-03-02T10:02:00.000Z w-physio"]
+    );
+    assert_eq!(world.waiting().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_names_what_set_its_timer_however_many_turns_it_took() {
     let world = World::new().await;
     world.invoke(&sample("good")).await;
@@ -67,7 +84,7 @@ async fn story(event: &Value) -> (Vec<Handed>, usize) {
 
 #[tokio::test(start_paused = true)]
 async fn every_sample_twice_and_backwards_reminds_as_once_in_order() {
-    for case in ["good", "duplicate", "poison", "mixed"] {
+    for case in ["good", "duplicate", "grace", "poison", "mixed"] {
         let (handed, letters) = story(&sample(case)).await;
         let doubled = story(&twice_and_backwards(&sample(case))).await;
         assert_eq!(doubled, (handed, letters * 2), "{case}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use callboard_contracts::notification::{CauseRef, Channel, NotificationPlanned};
 use callboard_contracts::{NotificationEvent, NotificationId, StreamId};
+use callboard_runtime::journal::Due;
 use serde_json::json;
 
 use crate::world::{TOPICS, World, commit, event, image, order, record, release};
@@ -63,6 +64,32 @@ async fn each_event_goes_to_the_topic_of_its_domain_with_what_subscribers_filter
     let mut with_channel = of("callboard.notification.notification-planned.v1");
     with_channel.insert(0, ("channel".to_owned(), "email".to_owned()));
     assert_eq!(notification[0].attributes, with_channel);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_says_when_the_work_that_its_commit_leaves_open_is_due_unless_it_is_at_once() {
+    let world = World::open().await;
+    let now = release("slot-0900", 0);
+    let mut at_once = release("slot-0930", 0);
+    let mut later = release("slot-1000", 0);
+    let due = |at| Due {
+        at,
+        queue: "waitlist-cascade".to_owned(),
+    };
+    at_once.due = Some(due(at_once.at));
+    later.due = Some(due(later.at.plus(std::time::Duration::from_secs(120))));
+    let records = [now, at_once, later.clone()];
+    let records = records.iter().enumerate();
+    let records = records.map(|(at, commit)| record(at as u32, image(commit)));
+    assert_eq!(world.invoke(event(records.collect())).await, None);
+    let published = world.published("waitlist-events").await;
+    let dues = published.iter().map(|message| {
+        let mut attributes = message.attributes.iter();
+        let due = attributes.find(|(name, _)| name == "due");
+        due.map(|(_, at)| at.clone())
+    });
+    let expected = later.due.map(|due| due.at.to_string());
+    assert_eq!(dues.collect::<Vec<_>>(), [None, None, expected]);
 }
 
 #[tokio::test(start_paused = true)]

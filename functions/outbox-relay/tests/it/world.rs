@@ -214,6 +214,10 @@ pub fn image(commit: &Committed) -> Value {
     if commit.public().next().is_some() {
         image["relay"] = json!({"S": "1"});
     }
+    if let Some(due) = &commit.due {
+        image["due_at"] = json!({"N": due.at.as_millis().to_string()});
+        image["due_q"] = json!({"S": due.queue});
+    }
     if let Some(group) = &commit.group {
         image["grp"] = json!({ "S": group });
     }

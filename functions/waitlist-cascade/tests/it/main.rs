@@ -2,6 +2,7 @@
 
 mod binary;
 mod endings;
+mod entries;
 mod messages;
 mod rules;
 mod searches;

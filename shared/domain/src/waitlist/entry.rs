@@ -19,7 +19,7 @@ pub(super) use answer::{Accepted, accepted};
 pub use answer::{OfferDetails, accept, decline, offer, told};
 pub use callboard_contracts::waitlist::Ineligible;
 pub use change::{change_preferences, leave, override_rank, pause, resume, settle};
-pub use eligible::{eligible, lasts};
+pub use eligible::{available, eligible, lasts};
 pub use join::{Join, Wishes, join};
 
 /// What is known of an entry since it joined.

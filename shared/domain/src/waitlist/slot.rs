@@ -26,7 +26,7 @@ pub use release::{
     id_by_name, is_released_as, release,
 };
 pub(super) use release::{freed_by_swap, is_name};
-pub use step::{DrawFrom, Step, due, handling, next_step};
+pub use step::{DrawFrom, Step, due, handling, is_last_look, next_step};
 
 /// An offer under which the slot is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,7 +34,10 @@ pub fn eligible(
 }
 
 /// Whether the entry is free for an offer at all.
-pub(super) fn available(entry: &Entry, timing: &Timing, now: Timestamp) -> Result<(), Ineligible> {
+///
+/// # Errors
+/// [`Ineligible`] says why not.
+pub fn available(entry: &Entry, timing: &Timing, now: Timestamp) -> Result<(), Ineligible> {
     match &entry.status {
         EntryStatus::Absent => Err(Ineligible::NotThere),
         EntryStatus::Waiting => Ok(()),

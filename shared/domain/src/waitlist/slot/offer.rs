@@ -9,7 +9,7 @@ use callboard_contracts::waitlist::{
 use callboard_contracts::{EntryId, Timestamp};
 
 use super::answer::{hold_released, withdrawn};
-use super::{Slot, SlotFacts, SlotStatus};
+use super::{Slot, SlotFacts, SlotStatus, is_last_look};
 use crate::waitlist::policy::BATCH_MAX;
 use crate::waitlist::refusal::Refusal;
 use crate::waitlist::timing::Timing;
@@ -160,7 +160,7 @@ pub fn no_candidate(
                 .into(),
             );
         }
-        Some(look_again_at) if now >= look_again_at => {
+        Some(_) if is_last_look(slot, now) => {
             events.extend(passed_over_event(look, false));
             events.push(opened_to_public(facts));
         }

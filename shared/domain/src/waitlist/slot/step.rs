@@ -79,6 +79,15 @@ pub fn next_step<'a>(slot: &'a Slot, timing: &Timing, now: Timestamp) -> Step<'a
     }
 }
 
+/// Whether a look-up that finds nobody opens the slot to the public.
+#[must_use]
+pub fn is_last_look(slot: &Slot, now: Timestamp) -> bool {
+    match slot.status {
+        SlotStatus::Open { empty_look_up, .. } => empty_look_up.is_some_and(|at| now >= at),
+        _ => false,
+    }
+}
+
 /// When the work that the slot's stream leaves open is due; `None` if it leaves none.
 #[must_use]
 pub fn due(slot: &Slot, timing: &Timing) -> Option<Timestamp> {
