@@ -14,6 +14,7 @@
 //! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
 //! | [`least_privilege`] | a function may do what it does, and nothing else; every house is held to its roles |
+//! | [`openapi`] | the API's document is made of the code, and is the API that is served |
 //! | [`privacy`] | a canary searched for everywhere (I12) |
 //! | [`versions`] | filters take events in any version; the upgrade test's next version can be made |
 //!
@@ -31,6 +32,7 @@ mod evidence;
 mod faults;
 mod house;
 mod least_privilege;
+mod openapi;
 mod privacy;
 mod redelivery;
 mod sending;

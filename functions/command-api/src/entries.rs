@@ -2,11 +2,12 @@
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use callboard_contracts::waitlist::Urgency;
+use callboard_contracts::waitlist::{Preferences, Urgency};
 use callboard_contracts::{EntryId, RecipientId, StreamId, WaitlistId};
 use callboard_domain::waitlist::RefusalKind;
 use callboard_domain::waitlist::entry::{self, Entry, Join};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,16 +16,25 @@ use crate::answer::{Done, cause_of, commit_name, commit_problem, entry_commit, u
 use crate::idempotency::Keyed;
 use crate::wishes::{WishesBody, must_be_registered, refused_entry};
 
-#[derive(Debug, Deserialize)]
+/// Somebody joins a waitlist.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JoinWaitlist {
+    /// The caller's own id for the entry; one is made unless given.
     entry_id: Option<EntryId>,
+    /// Who waits; must be registered.
     recipient_id: RecipientId,
+    /// What the person waits for: 1 to 64 bytes, without `#` and control characters.
     service: String,
+    /// `routine` unless given.
     urgency: Option<Urgency>,
+    /// What the person can take; anything unless given.
+    #[schemars(with = "Option<Preferences>")]
     preferences: Option<Value>,
+    /// Whether an offer that fits is accepted at once.
     #[serde(default)]
     auto_accept: bool,
+    /// Who is written to in the person's stead, such as a parent; must be registered.
     proxy_id: Option<RecipientId>,
 }
 

@@ -16,6 +16,7 @@ use callboard_domain::waitlist::slot::Slot;
 use callboard_domain::waitlist::{Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use callboard_runtime::journal::{Commit, Loaded};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -91,10 +92,13 @@ pub(crate) async fn change_preferences(
 
 /// A rank is changed for a reason, and by a code: what staff would write of a person must not
 /// stand in the journal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "OverrideRank")]
 pub(crate) struct OverrideBody {
+    /// Where the entry is moved to.
     to: RankTo,
+    /// Why.
     reason: OverrideReason,
 }
 

@@ -87,6 +87,13 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
     Ok(callboard_runtime::http::service(router(deps), clock))
 }
 
+/// The JSON Schemas of what callers send and are shown, by name: components of the API's document
+/// (`functions/openapi.json`), which is made and checked in `tests/it/openapi`.
+#[must_use]
+pub fn body_schemas() -> serde_json::Map<String, serde_json::Value> {
+    schema::of_bodies()
+}
+
 fn router(deps: Deps) -> Router {
     Router::new()
         .route(

@@ -15,6 +15,7 @@ use callboard_domain::waitlist::Refusal;
 use callboard_runtime::http::{
     Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -25,8 +26,11 @@ use crate::answer::cause_of;
 use crate::calendar;
 use crate::page::{self, Standing};
 
-#[derive(Debug, Deserialize)]
-struct AnswerForm {
+/// The answer to an offer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OfferAnswer")]
+pub(crate) struct AnswerForm {
+    /// What the person says.
     answer: Answer,
 }
 

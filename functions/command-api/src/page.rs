@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use callboard_contracts::Timestamp;
 use callboard_domain::when::{Told, Zone};
 use callboard_runtime::http::Problem;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Where an offer stands for the person it was made to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Standing {
     Open,
@@ -26,9 +27,11 @@ pub(crate) enum Standing {
 }
 
 /// An offer, as its link shows it: no person is named.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Offer")]
 pub(crate) struct Shown {
+    /// Where it stands.
     pub(crate) state: Standing,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<String>,

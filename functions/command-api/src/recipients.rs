@@ -10,6 +10,7 @@ use callboard_runtime::http::{FieldError, JsonBody, Problem, RequestFacts, id_fr
 use callboard_runtime::journal::AppendError;
 use callboard_runtime::table::Write;
 use email_address::{EmailAddress, Options};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -32,13 +33,20 @@ const OPT_OUTS_MAX: usize = 50;
 /// How often a registration is tried again when another writes the same recipient.
 const TRIES_MAX: u32 = 5;
 
-#[derive(Debug, Deserialize)]
+/// What is known of a person; what is left out is forgotten.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RegisterRecipient {
+    /// A bare address, at most 254 bytes.
     email: Option<String>,
+    /// 1 to 100 characters.
     name: Option<String>,
+    /// A language tag such as `de-CH`.
     locale: Option<String>,
+    /// A zone of the IANA database such as `Europe/Berlin`.
     time_zone: Option<String>,
+    /// Categories the person does not want to hear of, at most 50: lower-case letters, digits and
+    /// hyphens.
     #[serde(default)]
     opted_out: Vec<String>,
 }

@@ -7,8 +7,19 @@ use callboard_contracts::waitlist::{Policy, Preferences};
 use callboard_domain::foreign::Registry;
 use callboard_runtime::http::FieldError;
 use jsonschema::Validator;
-use schemars::{JsonSchema, generate::SchemaSettings};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::entries::JoinWaitlist;
+use crate::entry_commands::OverrideBody;
+use crate::offers::AnswerForm;
+use crate::page::Shown;
+use crate::recipients::RegisterRecipient;
+use crate::slot_batches::BatchBody;
+use crate::slot_commands::BookingBody;
+use crate::slots::ReleaseBody;
+use crate::wishes::WishesBody;
 
 /// Most faults named in one answer.
 const FAULTS_MAX: usize = 20;
@@ -95,6 +106,33 @@ fn close(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(close),
         _ => {}
     }
+}
+
+/// The schemas of what callers send and are shown, by name, for the API's document. What is sent
+/// takes no member that is not known.
+pub(crate) fn of_bodies() -> Map<String, Value> {
+    let mut sent = settings().into_generator();
+    sent.subschema_for::<RegisterRecipient>();
+    sent.subschema_for::<JoinWaitlist>();
+    sent.subschema_for::<WishesBody>();
+    sent.subschema_for::<OverrideBody>();
+    sent.subschema_for::<Policy>();
+    sent.subschema_for::<ReleaseBody>();
+    sent.subschema_for::<BatchBody>();
+    sent.subschema_for::<BookingBody>();
+    sent.subschema_for::<AnswerForm>();
+    let mut shown = settings().for_serialize().into_generator();
+    shown.subschema_for::<Shown>();
+    let mut schemas = sent.take_definitions(true);
+    schemas.values_mut().for_each(close);
+    schemas.extend(shown.take_definitions(true));
+    schemas
+}
+
+/// Schemas that refer to each other as the components of an OpenAPI document do.
+fn settings() -> SchemaSettings {
+    SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
 }
 
 #[cfg(test)]

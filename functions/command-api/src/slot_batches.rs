@@ -14,6 +14,7 @@ use callboard_contracts::{Cause, Timestamp, WaitlistId};
 use callboard_domain::waitlist::Policies;
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path, parse_member};
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,9 +39,13 @@ const BEGIN_WITHIN: Duration = Duration::from_millis(2_500);
 const NAMELESS: &str =
     "a slot of a batch needs an `externalId` or a `slotId`, or the request an Idempotency-Key";
 
-#[derive(Debug, Deserialize)]
+/// Many slots became free.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReleaseSlots")]
 pub(crate) struct BatchBody {
+    /// Each needs an `externalId` or a `slotId`, or the request an `Idempotency-Key`.
+    #[schemars(with = "Vec<ReleaseBody>", length(min = 1, max = SLOTS_MAX))]
     slots: Vec<Value>,
 }
 

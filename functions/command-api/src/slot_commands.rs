@@ -11,6 +11,7 @@ use callboard_domain::waitlist::slot::{self, BookSlot, Slot};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
 use callboard_runtime::journal::Loaded;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -77,12 +78,18 @@ async fn withdraw_slot(
     command.run(deps, &cause, &keyed, slot::withdraw).await
 }
 
-#[derive(Debug, Deserialize)]
+/// A slot is booked without an offer.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "BookSlot")]
 pub(crate) struct BookingBody {
+    /// `staff` unless given.
     by: Option<BookedBy>,
+    /// The calendar's own name for the booking.
     external_id: Option<String>,
+    /// Who comes, if it is somebody registered.
     recipient_id: Option<RecipientId>,
+    /// The version of the slot that is meant; the first unless given.
     slot_version: Option<u32>,
 }
 

@@ -8,6 +8,7 @@ use callboard_contracts::{Cause, SlotId, StreamId, Timestamp, WaitlistId};
 use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotDetails};
 use callboard_domain::waitlist::{Policies, Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,18 +19,30 @@ use crate::answer::{
 use crate::idempotency::Keyed;
 use crate::{App, Deps, policies};
 
-#[derive(Debug, Deserialize)]
+/// A slot became free.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "ReleaseSlot")]
 pub(crate) struct ReleaseBody {
+    /// The caller's own id for the slot; one follows from `externalId`, or is made, unless given.
     slot_id: Option<SlotId>,
+    /// What is done in it: 1 to 64 bytes, without `#` and control characters.
     service: String,
+    /// When it starts: in the future.
     starts_at: Timestamp,
+    /// When it ends.
     ends_at: Timestamp,
+    /// How long an offer of it stands, in seconds, at most 7 days; as the policy says unless given.
     offer_window_seconds: Option<u32>,
+    /// The version of the slot that this release follows; only needed to release it again.
     after_version: Option<u32>,
+    /// Where it is.
     location: Option<String>,
+    /// Who attends to the person.
     provider: Option<String>,
+    /// The zone of the IANA database in which its times are read; the policy's unless given.
     zone: Option<String>,
+    /// The calendar's own name for the slot: the same again is the same slot.
     external_id: Option<String>,
 }
 

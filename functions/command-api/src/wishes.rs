@@ -5,6 +5,7 @@ use callboard_contracts::waitlist::Preferences;
 use callboard_domain::waitlist::Refusal;
 use callboard_domain::waitlist::entry::Wishes;
 use callboard_runtime::http::{Problem, parse_member};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,12 +15,17 @@ use crate::contacts::Registration;
 use crate::recipients::erased;
 
 /// The body of `PUT …/preferences`: everything is replaced, so what is left out is taken back.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Wishes")]
 pub(crate) struct WishesBody {
+    /// What the person can take; anything unless given.
+    #[schemars(with = "Option<Preferences>")]
     preferences: Option<Value>,
+    /// Whether an offer that fits is accepted at once.
     #[serde(default)]
     auto_accept: bool,
+    /// Who is written to in the person's stead, such as a parent; must be registered.
     proxy_id: Option<RecipientId>,
 }
 

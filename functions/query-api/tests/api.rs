@@ -47,7 +47,10 @@ impl Api {
         let mut item = key(stream, "view");
         item.insert(
             "doc".to_owned(),
-            string(r#"{"entryId":"e1","waitlistId":"w1","state":"waiting"}"#),
+            string(
+                r#"{"entryId":"e1","waitlistId":"w1","recipientId":"usr-1","state":"waiting",
+                "service":"physio","urgency":"soon","joinedAt":"2026-01-15T10:00:00.000Z","skips":0}"#,
+            ),
         );
         item.insert("applied".to_owned(), integer(applied));
         item.insert("as_of".to_owned(), integer(1_768_473_000_000_i64));

@@ -4,6 +4,7 @@
 //! vocabulary. Every document is JSON in the attribute `doc`; `applied` is the commit it has
 //! seen of its stream, `as_of` that commit's time in milliseconds.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{EntryId, OfferId, RecipientId, SlotId, WaitlistId};
@@ -62,7 +63,7 @@ pub fn open_slots_key(waitlist: &WaitlistId, service: &str) -> String {
 }
 
 /// A slot, as it may be shown to anybody: no person is named.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotView {
     /// The slot.
@@ -93,7 +94,7 @@ pub struct SlotView {
 }
 
 /// An entry, as staff may see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EntryView {
     /// The entry.

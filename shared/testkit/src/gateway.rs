@@ -8,6 +8,8 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::contract;
+
 /// A request in the making.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -107,25 +109,26 @@ impl Request {
     /// Sends it to a function.
     ///
     /// # Panics
-    /// When the function fails, or its answer has not the form of payload format 2.0.
+    /// When the function fails, its answer has not the form of payload format 2.0, or anything of
+    /// it is not documented ([`contract`]).
     pub async fn send(&self, function: &Service) -> Answer {
         answer_of(function, self.event()).await
     }
 }
 
-/// Hands an event to a function and reads its answer.
+/// Hands an event to a function, reads its answer, and holds both to the API's document.
 ///
 /// # Panics
 /// As [`Request::send`].
 pub async fn answer_of(function: &Service, event: Value) -> Answer {
-    let invocation = LambdaEvent::new(event, Context::default());
+    let invocation = LambdaEvent::new(event.clone(), Context::default());
     let answer = function
         .clone()
         .oneshot(invocation)
         .await
         .expect("the function answers");
     let headers = answer["headers"].as_object().cloned().unwrap_or_default();
-    Answer {
+    let answer = Answer {
         status: answer["statusCode"]
             .as_u64()
             .and_then(|status| u16::try_from(status).ok())
@@ -140,7 +143,9 @@ pub async fn answer_of(function: &Service, event: Value) -> Answer {
             })
             .collect(),
         text: answer["body"].as_str().unwrap_or_default().to_owned(),
-    }
+    };
+    contract::check(&event, &answer);
+    answer
 }
 
 impl Answer {

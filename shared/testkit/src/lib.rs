@@ -13,6 +13,7 @@
 //! ```
 
 pub mod build;
+pub mod contract;
 pub mod deliver;
 pub mod faults;
 pub mod gateway;

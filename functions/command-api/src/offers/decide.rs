@@ -6,6 +6,7 @@ use callboard_domain::waitlist::cascade::{self, Both};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::AppendError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::standing::Offer;
@@ -15,7 +16,8 @@ use crate::answer::{
 };
 use crate::page::Shown;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a person says to an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
     Accept,
