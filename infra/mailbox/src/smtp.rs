@@ -5,15 +5,19 @@
 //! the null sender and `SIZE=`, does not announce a limit, and stays in its data
 //! state after a failed store, so that the next command would become mail text.
 
+mod body;
+mod path;
+
+use path::{check_mail_parameters, is_address, path};
+
+pub(crate) use body::Body;
+
 /// Largest mail taken, in bytes, as announced by `SIZE` (10 MiB: SES's default
 /// limit for a sent message at the v1 API, and far above any notification).
 pub const MESSAGE_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Recipients of one mail (RFC 5321, 4.5.3.1.8 asks for at least 100).
 const RECIPIENTS_MAX: usize = 100;
-
-/// Longest address (RFC 5321, 4.5.3.1.3: a path is 256 octets with brackets).
-const ADDRESS_BYTES_MAX: usize = 254;
 
 /// Refused commands after which a client is taken for no SMTP client.
 const ERRORS_MAX: u32 = 20;
@@ -250,135 +254,9 @@ fn refuse(code: u16, line: &'static str) -> Next {
     Next::Reply(Reply::new(code, line))
 }
 
-/// Splits `FROM:<address> PARAMETERS`; a quoted local part may hold `>`.
-fn path<'l>(rest: &'l str, keyword: &str) -> Option<(&'l str, &'l str)> {
-    let head = rest.get(..keyword.len())?;
-    if !head.eq_ignore_ascii_case(keyword) {
-        return None;
-    }
-    let inner = rest[keyword.len()..].trim_start().strip_prefix('<')?;
-    let mut quoted = false;
-    let mut escaped = false;
-    for (index, character) in inner.char_indices() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '>' if !quoted => return Some((&inner[..index], inner[index + 1..].trim())),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// A local part and a domain without control characters: the mailbox takes what
-/// a provider might take, and no line break can come in.
-fn is_address(address: &str) -> bool {
-    let Some((local, domain)) = address.rsplit_once('@') else {
-        return false;
-    };
-    let quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
-    address.len() <= ADDRESS_BYTES_MAX
-        && !local.is_empty()
-        && !domain.is_empty()
-        && !address.chars().any(char::is_control)
-        && !domain.contains([' ', '<', '>', '"'])
-        && (quoted || !local.contains([' ', '<', '>', '"', '@']))
-}
-
-fn check_mail_parameters(parameters: &str) -> Result<(), Reply> {
-    for parameter in parameters.split_ascii_whitespace() {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        match name.to_ascii_uppercase().as_str() {
-            "SIZE" => match value.parse::<u64>() {
-                Ok(size) if size <= MESSAGE_BYTES_MAX as u64 => {}
-                Ok(_) => return Err(too_big()),
-                Err(_) => return Err(Reply::new(501, "5.5.4 SIZE is a number")),
-            },
-            "BODY" if ["7BIT", "8BITMIME"].contains(&value.to_ascii_uppercase().as_str()) => {}
-            "SMTPUTF8" if value.is_empty() => {}
-            _ => return Err(Reply::new(555, "5.5.4 Unknown parameter")),
-        }
-    }
-    Ok(())
-}
-
 /// The answer to a mail over the limit, announced or met.
 pub(crate) fn too_big() -> Reply {
     Reply::new(552, "5.3.4 The mail is larger than 10 MiB")
-}
-
-/// Takes the body's bytes in pieces of any size, removes the doubled dots and
-/// finds the end. Only CRLF `.` CRLF ends a body: a bare line feed does not, so
-/// no sender can smuggle a second mail into the text of the first.
-#[derive(Debug)]
-pub(crate) struct Body {
-    bytes: Vec<u8>,
-    place: Place,
-    too_big: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    LineStart,
-    Dot,
-    DotCr,
-    Middle,
-    Cr,
-}
-
-impl Body {
-    pub(crate) fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            place: Place::LineStart,
-            too_big: false,
-        }
-    }
-
-    /// How many bytes belong to the body, once its end is in `piece`.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Option<usize> {
-        for (index, &byte) in piece.iter().enumerate() {
-            self.place = match (self.place, byte) {
-                (Place::LineStart, b'.') => Place::Dot,
-                (Place::Dot, b'\r') => Place::DotCr,
-                (Place::DotCr, b'\n') => return Some(index + 1),
-                (Place::DotCr, _) => {
-                    self.keep(b'\r');
-                    self.keep_and_place(byte, false)
-                }
-                (Place::Cr, _) => self.keep_and_place(byte, true),
-                (_, _) => self.keep_and_place(byte, false),
-            };
-        }
-        None
-    }
-
-    /// The mail, or nothing if it was over the limit.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
-        (!self.too_big).then_some(self.bytes)
-    }
-
-    fn keep_and_place(&mut self, byte: u8, after_cr: bool) -> Place {
-        self.keep(byte);
-        match byte {
-            b'\r' => Place::Cr,
-            b'\n' if after_cr => Place::LineStart,
-            _ => Place::Middle,
-        }
-    }
-
-    /// Over the limit the rest is read and dropped, so that the answer comes
-    /// where the client expects it.
-    fn keep(&mut self, byte: u8) {
-        if self.bytes.len() == MESSAGE_BYTES_MAX {
-            self.too_big = true;
-            self.bytes = Vec::new();
-        }
-        if !self.too_big {
-            self.bytes.push(byte);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -399,15 +277,6 @@ mod tests {
         let mut protocol = Protocol::default();
         assert_eq!(code(protocol.command(b"EHLO test\r\n")), 250);
         protocol
-    }
-
-    fn unstuff(pieces: &[&[u8]]) -> (Vec<u8>, Option<usize>) {
-        let mut body = Body::new();
-        let mut end = None;
-        for piece in pieces {
-            end = body.push(piece);
-        }
-        (body.finish().unwrap(), end)
     }
 
     #[test]
@@ -512,45 +381,5 @@ mod tests {
         assert_eq!(Fault::of("Tempfail+7@x.y"), Some(Fault::TemporaryFailure));
         assert_eq!(Fault::of("lost-answer@x.y"), Some(Fault::LostAnswer));
         assert_eq!(Fault::of("bouncer@x.y"), None);
-    }
-
-    #[test]
-    fn doubled_dots_are_undone_and_the_end_is_found_wherever_pieces_break() {
-        let sent = b"one\r\n..two\r\n.three\r\n...\r\n.\r\nNOOP\r\n";
-        let wanted = b"one\r\n.two\r\nthree\r\n..\r\n";
-        let end = sent.len() - b"NOOP\r\n".len();
-        let (whole, found) = unstuff(&[sent]);
-        assert_eq!((whole.as_slice(), found), (wanted.as_slice(), Some(end)));
-        for cut in 1..end {
-            let (text, found) = unstuff(&[&sent[..cut], &sent[cut..]]);
-            assert_eq!(
-                (text.as_slice(), found),
-                (wanted.as_slice(), Some(end - cut)),
-                "cut at {cut}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_bare_line_feed_cannot_end_a_mail() {
-        for sent in [&b"a\n.\n"[..], b"a\n.\r\n", b"a\r\n.\n", b"a\r.\r"] {
-            let mut body = Body::new();
-            assert_eq!(body.push(sent), None, "{sent:?}");
-            assert_eq!(body.push(b"b\r\n.\r\n"), Some(6), "{sent:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_mail_ends_at_once() {
-        assert_eq!(unstuff(&[b".\r\n"]), (Vec::new(), Some(3)));
-    }
-
-    #[test]
-    fn a_mail_over_the_limit_is_read_to_its_end_and_dropped() {
-        let mut body = Body::new();
-        let piece = vec![b'x'; MESSAGE_BYTES_MAX];
-        assert_eq!(body.push(&piece), None);
-        assert_eq!(body.push(b"x\r\n.\r\n"), Some(6));
-        assert_eq!(body.finish(), None);
     }
 }

@@ -89,7 +89,9 @@ pub enum Refusal {
     #[error("The time to answer this offer has passed.")]
     OfferExpired,
     /// The offer is of an older version of the slot, or another offer took its place.
-    #[error("This offer was replaced; it can no longer be answered.")]
+    #[error(
+        "The appointment went to somebody else or was offered anew; this offer can no longer be answered."
+    )]
     OfferSuperseded,
     /// The offer was answered before, and differently.
     #[error("This offer was answered before, and the answer cannot be changed.")]
