@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use callboard_contracts::Timestamp;
 use callboard_runtime::journal::Committed;
+use serde_json::json;
 
 use crate::house::House;
 use crate::story::Person;
@@ -19,6 +20,9 @@ const SWEEP: Duration = Duration::from_secs(60 + 5);
 
 /// How often queues are emptied where every message is to be lost.
 const LOSS: Duration = Duration::from_millis(500);
+
+/// The template's wait until the sweep sees to what a message should have told.
+const TELL_AFTER: Duration = callboard_domain::waitlist::timing::TELL_AFTER;
 
 /// The type and time of every commit of a slot.
 async fn history(house: &House, slot: &str) -> Vec<(String, Timestamp)> {
@@ -90,6 +94,48 @@ async fn with_a_dead_relay_the_sweep_alone_cascades_within_its_interval() {
         .unavailable_for(Some("Action=Publish"));
     let released = house.release("clinic", WINDOW).await;
     cascades_by_the_sweep(&house, &released.slot).await;
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_dead_relay_the_sweep_tells_the_others_of_a_batch_once_and_then_has_nothing_to_do() {
+    let house = House::still().await;
+    let (anna, _) = two_waiting(&house).await;
+    let cid = house.register("cid").await;
+    house.join("clinic", &cid, "routine").await;
+    let policy = json!({ "windowSeconds": WINDOW.as_secs(), "mode": { "is": "batch", "size": 3 } });
+    let path = "/v1/waitlists/clinic/policy";
+    house.api.json("PUT", path, &policy).await.expect(201);
+    let released = house.release("clinic", WINDOW).await;
+    let link = house.offer_to(&anna).await;
+    house
+        .faults("outbox-relay")
+        .unavailable_for(Some("Action=Publish"));
+    house.press(&link, "accept").await.expect(200);
+    let accepted = house.now();
+    house
+        .until_within(TELL_AFTER + SWEEP, "the others to be told", async || {
+            (house.events_of("offer-superseded").await == 2).then_some(())
+        })
+        .await;
+    assert!(house.now() >= accepted.plus(TELL_AFTER), "by the sweep");
+    let invocations = || house.host().totals()["waitlist-cascade"].invocations;
+    // The timer of the hold, which was set before, has fired by then.
+    tokio::time::sleep(WINDOW + SWEEP).await;
+    let before = invocations();
+    tokio::time::sleep(WINDOW).await;
+    assert_eq!(invocations(), before, "nothing is due any more");
+    let steps = history(&house, &released.slot).await;
+    let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "slot-released",
+            "batch-held",
+            "slot-filled",
+            "ended-offers-told"
+        ]
+    );
     house.close().await;
 }
 

@@ -114,7 +114,10 @@ pub async fn run(
     let (mut tries, mut passes) = (0, 0);
     while tries < SLOT_TRIES_MAX {
         let slot = deps.journal.load::<Slot>(&stream).await?;
-        tell::all(deps, &slot.state, cause).await?;
+        if tell::all(deps, &slot, cause).await? {
+            tries += 1;
+            continue;
+        }
         let turn = Turn {
             deps,
             slot: &slot,

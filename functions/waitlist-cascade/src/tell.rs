@@ -1,33 +1,44 @@
 //! Whose offer somebody else's act has ended is told, so that the entry waits again at once.
 //!
-//! The slot says whom to tell for as long as no other offers have ended so, not whether they know:
-//! that stands in each entry's own stream. So it is asked at every message about the slot, and
-//! written once.
+//! Whether somebody knows stands in their own stream, so being told twice changes nothing. When all
+//! know, the slot's stream says so, and is due for it no more: the sweep of the agenda found it until
+//! then, whether or not a message came. That is one commit for all of them, and an item of the index.
 
 use callboard_contracts::{Cause, StreamId};
-use callboard_domain::waitlist::slot::{Slot, SlotFacts, Told};
+use callboard_domain::waitlist::slot::{self, Slot, SlotFacts, Told};
 use callboard_domain::waitlist::{Entry, entry};
 use callboard_runtime::failure::Failure;
-use callboard_runtime::journal::AppendError;
+use callboard_runtime::journal::{AppendError, Loaded};
 
 use crate::advance::Deps;
 
 /// Decisions on one entry before its message goes back to the queue.
 const TRIES_MAX: u32 = 3;
 
-/// Tells every entry whose offer of `slot` was ended by somebody else's act.
+/// Tells every entry whose offer of `slot` was ended by somebody else's act, and records that they
+/// know; whether there was somebody to tell, and so the slot's stream has gone on.
 ///
 /// # Errors
 /// [`Failure`]: retryable if the journal cannot be reached or an entry keeps changing. Those
 /// who were told before it are not told again.
-pub async fn all(deps: &Deps, slot: &Slot, cause: &Cause) -> Result<(), Failure> {
-    let Some(facts) = &slot.facts else {
-        return Ok(());
+pub async fn all(deps: &Deps, slot: &Loaded<Slot>, cause: &Cause) -> Result<bool, Failure> {
+    let events = slot::told(&slot.state);
+    let Some(facts) = slot.state.facts.as_ref().filter(|_| !events.is_empty()) else {
+        return Ok(false);
     };
-    for told in &slot.to_tell {
+    for told in &slot.state.to_tell {
         one(deps, facts, told, cause).await?;
     }
-    Ok(())
+    let commit = slot
+        .next(cause, deps.clock.now())
+        .events(events)
+        .handled(|slot| slot::handling(slot, &deps.timing))
+        .build()?;
+    match deps.journal.append(commit).await {
+        // Whoever was faster may have told them as well.
+        Ok(_) | Err(AppendError::Conflict(_)) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn one(deps: &Deps, facts: &SlotFacts, told: &Told, cause: &Cause) -> Result<(), Failure> {

@@ -21,8 +21,8 @@ pub use preferences::{
 };
 pub use slot::{
     BatchHeld, BatchReleased, BookedBy, CandidateNotFound, CandidatesPassedOver, Cursor, Draw,
-    HoldEnd, HoldReleased, OfferEnded, SlotBooked, SlotBroadcast, SlotEvent, SlotFilled, SlotHeld,
-    SlotOpenedToPublic, SlotReleased, SlotWithdrawn,
+    EndedOffersTold, HoldEnd, HoldReleased, OfferEnded, SlotBooked, SlotBroadcast, SlotEvent,
+    SlotFilled, SlotHeld, SlotOpenedToPublic, SlotReleased, SlotWithdrawn,
 };
 
 /// How pressing an entry is. Classes, not numbers: within one class the order never changes.

@@ -136,7 +136,7 @@ impl Ledger {
                         assert!(live.is_none(), "I1: {slot} was held");
                         self.public.insert(slot.clone());
                     }
-                    SlotEvent::CandidateNotFound(_) => {}
+                    SlotEvent::CandidateNotFound(_) | SlotEvent::EndedOffersTold(_) => {}
                     other => panic!("nobody asked for this: {other:?}"),
                 }
             }

@@ -8,6 +8,7 @@ use callboard_domain::waitlist::{Entry, EntryStatus, Slot, Timing};
 use callboard_runtime::journal::Loaded;
 use callboard_testkit::{Fault, Gate, Message, envelope, sqs_event, twice_and_backwards};
 use serde_json::Value;
+use waitlist_cascade::advance::Outcome;
 
 use crate::world::{WAITLIST, World, cause, entry, slot as slot_id, time};
 
@@ -101,7 +102,8 @@ async fn the_others_of_a_batch_wait_again_as_soon_as_one_has_accepted() {
     assert_told(&world, &BATCH[1..], "offer-superseded").await;
     let ada = world.history("entry#entry-ada").await;
     assert_eq!(ada, [["entry-joined"], ["offer-made"], ["offer-accepted"]]);
-    assert_eq!(world.slot(SLOT).await.number, 3);
+    let slot = world.history("slot#slot-0900").await;
+    assert_eq!(slot[2..], [["slot-filled"], ["ended-offers-told"]]);
     let stream = StreamId::entry(&entry("entry-ben"));
     let commits = world.journal.read(&stream, 3).await.expect("read");
     assert_eq!(commits[0].message_group(), WAITLIST);
@@ -212,16 +214,58 @@ async fn an_entry_that_changes_meanwhile_and_an_answer_that_is_lost_are_told_onc
     assert_told(&world, &BATCH[2..], "offer-superseded").await;
 }
 
+/// What the journal's agenda has of the slot.
+async fn due(world: &World) -> Option<String> {
+    let stream = StreamId::slot(&slot_id(SLOT));
+    let tail = world.journal.tail(&stream).await.expect("read");
+    let due = tail.expect("a commit").due;
+    due.map(|due| format!("{} {}", due.at, due.queue))
+}
+
 #[tokio::test(start_paused = true)]
-async fn to_tell_one_of_a_batch_costs_one_write_unit() {
+async fn a_slot_is_due_until_everybody_is_told_and_not_after_it() {
+    let world = with_a_batch().await;
+    let loaded = world.slot(SLOT).await;
+    let events = slot::withdraw(&loaded.state).expect("withdrawn");
+    let commit = loaded.next(&cause(), world.clock.now()).events(events);
+    let handling = |slot: &Slot| slot::handling(slot, &Timing::default());
+    let commit = commit.handled(handling).build().expect("a commit");
+    world.journal.append(commit).await.expect("appended");
+    assert_eq!(
+        due(&world).await.as_deref(),
+        Some("2026-03-02T10:00:30.000Z waitlist-cascade")
+    );
+    // No message tells of it but the sweep's.
+    let deps = world.deps();
+    for _ in 0..2 {
+        let outcome = waitlist_cascade::advance::run(&deps, &slot_id(SLOT), None, &cause()).await;
+        assert_eq!(outcome.expect("an outcome"), Outcome::Nothing);
+    }
+    assert_told(&world, &BATCH, "offer-withdrawn").await;
+    assert_eq!(due(&world).await, None);
+    assert_eq!(world.slot(SLOT).await.number, 4, "told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_tell_the_same_people_at_once_tell_them_once() {
+    let world = with_a_batch().await;
+    let message = ada_accepts(&world).await;
+    let (one, other) = tokio::join!(world.invoke(&message), world.invoke(&message));
+    assert!(one.is_empty() && other.is_empty());
+    assert_told(&world, &BATCH[1..], "offer-superseded").await;
+    assert_eq!(world.slot(SLOT).await.number, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_tell_a_batch_costs_a_write_unit_for_each_and_one_for_all() {
     let world = with_a_batch().await;
     let message = ada_accepts(&world).await;
     world.faults.reset();
     world.invoke(&message).await;
     let costs = world.faults.costs();
-    assert_eq!(costs.requests("PutItem"), 2, "Ben and Cid");
+    assert_eq!(costs.requests("PutItem"), 3, "Ben, Cid, and the slot");
     assert!(
-        (costs.all_write_units() - 2.0).abs() < f64::EPSILON,
+        (costs.all_write_units() - 3.0).abs() < f64::EPSILON,
         "{costs:?}"
     );
     world.faults.reset();

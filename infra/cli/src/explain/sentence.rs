@@ -147,6 +147,10 @@ fn of_slot(event: &SlotEvent, all: &[Event]) -> String {
             "The offer {} was declined; the others of its batch stand.",
             ending(it.offer_id.as_str())
         ),
+        SlotEvent::EndedOffersTold(it) => format!(
+            "Everybody whose offer of the slot {} had ended by somebody else's act was told.",
+            it.slot_id
+        ),
         SlotEvent::BatchReleased(it) => format!(
             "The {} offers of the slot {} that stood ended: their time ran out without an answer.",
             it.offers, it.slot_id

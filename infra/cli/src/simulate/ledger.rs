@@ -116,7 +116,9 @@ impl Ledger {
                 slot.free();
                 slot.ended = true;
             }
-            SlotEvent::CandidatesPassedOver(_) | SlotEvent::CandidateNotFound(_) => {}
+            SlotEvent::CandidatesPassedOver(_)
+            | SlotEvent::CandidateNotFound(_)
+            | SlotEvent::EndedOffersTold(_) => {}
         }
         Ok(())
     }

@@ -301,6 +301,18 @@ pub struct SlotWithdrawn {
     pub slot_version: u32,
 }
 
+/// Everybody whose offer of the slot somebody else's act had ended has been told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedOffersTold {
+    /// The waitlist.
+    pub waitlist_id: WaitlistId,
+    /// The slot.
+    pub slot_id: SlotId,
+    /// The version by now; the offers may have been of an earlier one.
+    pub slot_version: u32,
+}
+
 domain_events! {
     /// What may happen to a slot.
     pub enum SlotEvent {
@@ -310,6 +322,7 @@ domain_events! {
         SlotBroadcast = "callboard.waitlist.slot-broadcast.v1" Public,
         CandidatesPassedOver = "callboard.waitlist.candidates-passed-over.v1" Internal,
         OfferEnded = "callboard.waitlist.offer-ended.v1" Internal,
+        EndedOffersTold = "callboard.waitlist.ended-offers-told.v1" Internal,
         HoldReleased = "callboard.waitlist.hold-released.v1" Public,
         BatchReleased = "callboard.waitlist.batch-released.v1" Public,
         SlotFilled = "callboard.waitlist.slot-filled.v1" Public,

@@ -17,7 +17,7 @@ mod offer;
 mod release;
 mod step;
 
-pub use answer::{BookSlot, accept, book, decline, is_meant, withdraw};
+pub use answer::{BookSlot, accept, book, decline, is_meant, told, withdraw};
 pub(super) use answer::{answerable_in_broadcast, filled};
 pub use facts::SlotFacts;
 pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
@@ -136,9 +136,11 @@ pub struct Slot {
     pub offered: BTreeSet<EntryId>,
     /// How the earlier offers of this version ended.
     pub ended: BTreeMap<OfferId, OfferFate>,
-    /// The entries to tell that their offer has ended. It lasts until other offers end so: the
-    /// slot may be released again before they are told.
+    /// The entries to tell that their offer has ended, until they are: the slot may be released
+    /// again before that.
     pub to_tell: Vec<Told>,
+    /// Since when they are to be told.
+    pub to_tell_since: Option<Timestamp>,
     /// Draws by lot for this version.
     pub draws: u32,
     /// Where the next look-up for this version goes on, class by class; empty if at the heads.
@@ -226,13 +228,14 @@ impl Slot {
         self.ended.extend(fates);
         if !expired && !ended.is_empty() {
             self.to_tell = ended;
+            self.to_tell_since = Some(at);
         }
     }
 }
 
 impl Fold for Slot {
     type Event = SlotEvent;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn evolve(mut self, event: &SlotEvent, at: Timestamp) -> Self {
         match event {
@@ -244,6 +247,7 @@ impl Fold for Slot {
                     },
                     facts: Some(SlotFacts::from(event)),
                     to_tell: self.to_tell,
+                    to_tell_since: self.to_tell_since,
                     ..Self::default()
                 };
             }
@@ -310,6 +314,10 @@ impl Fold for Slot {
                     since,
                     empty_look_up: Some(event.look_again_at),
                 };
+            }
+            SlotEvent::EndedOffersTold(_) => {
+                self.to_tell.clear();
+                self.to_tell_since = None;
             }
             SlotEvent::SlotOpenedToPublic(_) => self.status = SlotStatus::OpenedToPublic,
             SlotEvent::SlotWithdrawn(_) => {

@@ -10,6 +10,10 @@ pub const HOLD_GRACE: Duration = Duration::from_secs(5);
 /// candidates are looked up in may be seconds behind, and a join may be on its way.
 pub const SECOND_LOOK: Duration = Duration::from_secs(30);
 
+/// Whose offer somebody else's act has ended is told by the message of that act, within a second or
+/// two. From so much later on the sweep of the agenda sees to it.
+pub const TELL_AFTER: Duration = Duration::from_secs(30);
+
 /// How long the cascade waits before it acts. The defaults are the constants of this module;
 /// tests and demonstrations shorten them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

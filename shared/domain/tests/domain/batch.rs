@@ -189,7 +189,12 @@ fn a_booking_by_staff_ends_the_offers_that_stand_and_is_recognised_when_repeated
     };
     assert_eq!(book(&slot, &other), Err(Refusal::SlotTaken));
     assert_eq!(slot::withdraw(&slot), Err(Refusal::SlotTaken));
-    assert_eq!(due(&slot, &timing()), None);
+    assert_eq!(due(&slot, &timing()), Some(NOON.plus(seconds(30))));
+    let told = slot::told(&slot);
+    assert_eq!(names(&told), ["ended-offers-told"]);
+    let after = fold(slot.clone(), &told, NOON);
+    assert_eq!(due(&after, &timing()), None);
+    assert_eq!(slot::told(&after), []);
     let again = slot::ReleaseSlot {
         after_version: Some(1),
         ..release_command()
@@ -201,6 +206,7 @@ fn a_booking_by_staff_ends_the_offers_that_stand_and_is_recognised_when_repeated
         (2, 3),
         "they may not know yet"
     );
+    assert_eq!(slot::told(&slot).len(), 1);
 }
 
 #[test]

@@ -29,18 +29,20 @@ impl World<'_> {
             SlotStatus::Open { .. } => self.open.insert(at),
             _ => self.open.remove(&at),
         };
-        if let Some(due) = slot::due(&self.slots[at], &self.timing) {
-            self.at(due.max(self.now), Happens::Step(at));
-        } else {
-            // Staff may still book what was opened to the public: it has ended before.
-            self.to_measure.remove(&at);
-        }
         if told {
             for told in self.slots[at].to_tell.clone() {
                 let who = place(told.entry_id.as_str());
                 let events = entry::told(&self.entries[who], &told);
                 self.commit_entry(who, &events)?;
             }
+            let told = slot::told(&self.slots[at]);
+            self.commit_slot(at, &told)?;
+        }
+        if let Some(due) = slot::due(&self.slots[at], &self.timing) {
+            self.at(due.max(self.now), Happens::Step(at));
+        } else {
+            // Staff may still book what was opened to the public: it has ended before.
+            self.to_measure.remove(&at);
         }
         Ok(())
     }

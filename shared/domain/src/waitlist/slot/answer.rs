@@ -1,7 +1,8 @@
 //! An offer is answered, or the slot is taken away from those it is offered to.
 
 use callboard_contracts::waitlist::{
-    BookedBy, HoldEnd, HoldReleased, OfferEnded, SlotBooked, SlotEvent, SlotFilled, SlotWithdrawn,
+    BookedBy, EndedOffersTold, HoldEnd, HoldReleased, OfferEnded, SlotBooked, SlotEvent,
+    SlotFilled, SlotWithdrawn,
 };
 use callboard_contracts::{EntryId, OfferId, RecipientId, Timestamp};
 
@@ -147,6 +148,19 @@ pub fn withdraw(slot: &Slot) -> Result<Vec<SlotEvent>, Refusal> {
         | SlotStatus::Broadcast { .. }
         | SlotStatus::OpenedToPublic => Ok(vec![withdrawn(facts)]),
     }
+}
+
+/// Records that everybody in [`Slot::to_tell`] knows, so that the slot is due for it no more. No
+/// event if there is nobody to tell.
+#[must_use]
+pub fn told(slot: &Slot) -> Vec<SlotEvent> {
+    let facts = slot.facts.as_ref().filter(|_| !slot.to_tell.is_empty());
+    let told = facts.map(|facts| EndedOffersTold {
+        waitlist_id: facts.waitlist_id.clone(),
+        slot_id: facts.slot_id.clone(),
+        slot_version: facts.version,
+    });
+    told.into_iter().map(Into::into).collect()
 }
 
 /// Who the slot is held for under `offer_id`, if an answer that was received at `received_at`

@@ -4,7 +4,7 @@ use callboard_contracts::{Handling, Timestamp};
 
 use super::{Slot, SlotFacts, SlotStatus};
 use crate::waitlist::lottery::POOL_MAX;
-use crate::waitlist::timing::Timing;
+use crate::waitlist::timing::{TELL_AFTER, Timing};
 
 /// The consumer that owns a slot's open work.
 const CASCADE: &str = "waitlist-cascade";
@@ -89,8 +89,17 @@ pub fn is_last_look(slot: &Slot, now: Timestamp) -> bool {
 }
 
 /// When the work that the slot's stream leaves open is due; `None` if it leaves none.
+///
+/// Whoever is to be told that their offer has ended is such work as well, until
+/// [`told`](super::told) is committed.
 #[must_use]
 pub fn due(slot: &Slot, timing: &Timing) -> Option<Timestamp> {
+    let to_tell = slot.to_tell_since.map(|since| since.plus(TELL_AFTER));
+    let step = step_due(slot, timing);
+    step.into_iter().chain(to_tell).min()
+}
+
+fn step_due(slot: &Slot, timing: &Timing) -> Option<Timestamp> {
     let facts = slot.facts.as_ref()?;
     match &slot.status {
         SlotStatus::Open {

@@ -267,6 +267,16 @@ impl Clinic {
                 "somebody else's act is no skip"
             );
         }
+        let told = slot::told(&self.slots[at]);
+        if told.is_empty() {
+            return;
+        }
+        assert!(
+            slot::due(&self.slots[at], &timing()).is_some(),
+            "nobody would tell them"
+        );
+        self.commit(at, &told);
+        assert_eq!(slot::told(&self.slots[at]), [], "once");
     }
 
     /// An answer is received now and decided after `delay`; in between the cascade runs on time.
@@ -467,6 +477,7 @@ impl Clinic {
             let mut steps = 0;
             while let Some(due) = slot::due(&self.slots[at], &timing()) {
                 self.now = self.now.max(due);
+                self.tell(at);
                 self.cascade(at);
                 self.check();
                 steps += 1;

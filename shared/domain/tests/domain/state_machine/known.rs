@@ -169,6 +169,7 @@ impl Known {
             SlotEvent::SlotReleased(_)
             | SlotEvent::SlotBroadcast(_)
             | SlotEvent::CandidatesPassedOver(_)
+            | SlotEvent::EndedOffersTold(_)
             | SlotEvent::CandidateNotFound(_)
             | SlotEvent::SlotOpenedToPublic(_) => {}
         }
