@@ -7,6 +7,7 @@
 //! | [`alarms`] | alarms listen to what the functions write |
 //! | [`end_to_end`] | the demo's story, orders, poison, and who gets no mail, as seen from outside (I8, I9) |
 //! | [`answers`] | links and answers: scanners, forgeries, too late, at once (I1, I2, I3) |
+//! | [`calendars`] | one clock and one appointment in mails, on pages and in calendar files |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
@@ -26,6 +27,7 @@
 mod alarms;
 mod answers;
 mod architecture;
+mod calendars;
 mod crowd;
 mod end_to_end;
 mod evidence;

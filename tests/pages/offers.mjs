@@ -38,12 +38,16 @@ async function mailTo(email, pattern) {
   });
 }
 
+/** Half an hour to answer, by day and by night, whenever this runs. */
+const POLICY = { windowSeconds: 1800, mode: { is: "sequential" } };
+
 /** One person on a waitlist of their own, and an offer to them, open for `seconds`. */
 export async function offer(service, seconds = 600) {
   const id = `person-${++count}`;
   const email = `${id}@example.com`;
   const waitlist = `waitlist-${count}`;
   await send("PUT", `/v1/recipients/${id}`, { email });
+  await send("PUT", `/v1/waitlists/${waitlist}/policy`, POLICY);
   const entries = `/v1/waitlists/${waitlist}/entries`;
   const entry = await send("POST", entries, { recipientId: id, service });
   await seen(`${entries}/${entry.entryId}`, entry.commit);

@@ -172,9 +172,9 @@ await check("a form that was not filled in is refused on a page", async () => {
   await close();
 });
 
-await check("the accepted page gives a file that a calendar reads", async () => {
+await check("the accepted page and the mail that confirms it give a file that a calendar reads, of one event", async () => {
   const service = `Physiotherapy; knees, hips & backs – für Müller, by the 2nd floor's \\ door`;
-  const { url } = await offer(service.slice(0, 60));
+  const { url, email } = await offer(service.slice(0, 60));
   const { page, close } = await opened({ acceptDownloads: true });
   await page.goto(url);
   await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Yes, I take it" }).click()]);
@@ -182,15 +182,23 @@ await check("the accepted page gives a file that a calendar reads", async () => 
   assert.equal(download.suggestedFilename(), "appointment.ics");
   const answer = await fetch(`${url}/calendar.ics`);
   isPrivateDownload(answer);
-  const text = await answer.text();
-  assert.ok(text.split("\r\n").every((line) => Buffer.byteLength(line) <= 75), text);
-  const calendar = new ICAL.Component(ICAL.parse(text));
-  assert.equal(calendar.getFirstPropertyValue("method"), "PUBLISH");
-  const event = new ICAL.Event(calendar.getFirstSubcomponent("vevent"));
-  assert.equal(event.summary, service.slice(0, 60));
-  assert.equal(event.startDate.toJSDate().toISOString(), new Date(APPOINTMENT.startsAt).toISOString());
-  assert.equal(event.endDate.toJSDate().toISOString(), new Date(APPOINTMENT.endsAt).toISOString());
-  assert.match(event.organizer, /^mailto:/);
+  const { attachments } = await mailTo(email, /the appointment is yours/);
+  assert.deepEqual(
+    attachments.map(({ name, content_type }) => [name, content_type]),
+    [["appointment.ics", answer.headers.get("content-type")]],
+  );
+  const uids = [await answer.text(), attachments[0].text].map((text) => {
+    assert.ok(text.split("\r\n").every((line) => Buffer.byteLength(line) <= 75), text);
+    const calendar = new ICAL.Component(ICAL.parse(text));
+    assert.equal(calendar.getFirstPropertyValue("method"), "PUBLISH");
+    const event = new ICAL.Event(calendar.getFirstSubcomponent("vevent"));
+    assert.equal(event.summary, service.slice(0, 60));
+    assert.equal(event.startDate.toJSDate().toISOString(), new Date(APPOINTMENT.startsAt).toISOString());
+    assert.equal(event.endDate.toJSDate().toISOString(), new Date(APPOINTMENT.endsAt).toISOString());
+    assert.match(event.organizer, /^mailto:/);
+    return event.uid;
+  });
+  assert.equal(uids[0], uids[1], "file and mail are one event in a calendar");
   await close();
 });
 

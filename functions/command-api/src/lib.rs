@@ -28,6 +28,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
+use callboard_domain::calendar::Organizer;
 use callboard_domain::foreign::Registry;
 use callboard_domain::waitlist::Timing;
 use callboard_domain::when::Zone;
@@ -38,7 +39,6 @@ use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::table::Table;
 use callboard_runtime::token::Keys;
 
-use crate::calendar::Organizer;
 use crate::contacts::Contacts;
 use crate::schema::Schemas;
 

@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_domain::calendar::FILE_NAME;
 use callboard_domain::waitlist::Refusal;
 use callboard_runtime::http::{
     Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
@@ -75,11 +76,11 @@ pub(crate) async fn calendar(
             [
                 (
                     header::CONTENT_TYPE,
-                    "text/calendar; charset=utf-8; method=PUBLISH",
+                    calendar::METHOD.media_type().to_owned(),
                 ),
                 (
                     header::CONTENT_DISPOSITION,
-                    "attachment; filename=\"appointment.ics\"",
+                    format!("attachment; filename=\"{FILE_NAME}\""),
                 ),
             ],
             text,

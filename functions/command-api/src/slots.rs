@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::{Cause, SlotId, StreamId, Timestamp, WaitlistId};
+use callboard_domain::waitlist::policy::Usual;
 use callboard_domain::waitlist::slot::{self, ReleaseSlot, Slot, SlotDetails};
 use callboard_domain::waitlist::{Policies, Refusal, RefusalKind};
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
@@ -141,7 +142,10 @@ impl Release<'_> {
         let resolved = self.policies.resolve(
             &body.service,
             body.zone.as_deref(),
-            self.deps.offer_window_seconds,
+            Usual {
+                window_seconds: self.deps.offer_window_seconds,
+                zone: self.deps.clinic_zone.name(),
+            },
             uuid::Uuid::new_v4().as_u128(),
         );
         let seconds = body.offer_window_seconds;

@@ -29,13 +29,18 @@ struct Api {
 
 impl Api {
     async fn open() -> Self {
+        Self::open_in("Europe/Berlin").await
+    }
+
+    /// For a clinic in `zone`.
+    async fn open_in(zone: &str) -> Self {
         let world = World::open().await;
         let vars: Vars = [
             ("JOURNAL_TABLE", "journal"),
             ("CONTACTS_TABLE", "contacts"),
             ("LINK_KEYS", KEYS),
             ("MAIL_FROM", "desk@clinic.example"),
-            ("CLINIC_TIME_ZONE", "Europe/Berlin"),
+            ("CLINIC_TIME_ZONE", zone),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

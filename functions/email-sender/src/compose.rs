@@ -6,9 +6,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use callboard_contracts::{NotificationId, Timestamp};
+use callboard_domain::calendar::{FILE_NAME, Method};
 use lettre::Address;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MultiPart, MultiPartKind, SinglePart};
 
 use crate::provider::Message;
 
@@ -35,6 +36,8 @@ pub struct Draft<'a> {
     pub text: &'a str,
     /// The same as HTML.
     pub html: &'a str,
+    /// The appointment it is about, as an iCalendar object to be published.
+    pub appointment: Option<&'a str>,
     /// When it is sent.
     pub at: Timestamp,
     /// Whether to say how to unsubscribe: for everything that is not critical.
@@ -80,7 +83,7 @@ pub fn compose(draft: &Draft<'_>) -> Result<Message, ComposeError> {
         builder = builder.raw_header(header("List-Unsubscribe", mailto)?);
     }
     let mail = builder
-        .multipart(alternative(draft))
+        .multipart(body(draft)?)
         .map_err(|_| ComposeError::Assembly)?;
     Ok(Message {
         from: draft.from.email.clone(),
@@ -95,10 +98,30 @@ pub fn message_id(notification: NotificationId, from: &Mailbox) -> String {
     format!("<{notification}@{}>", from.email.domain())
 }
 
-/// The boundary is derived, too, so that a resend differs in its date alone.
+/// The wording, with the appointment beside it.
+///
+/// The appointment is a file, which RFC 6047 allows, and not an alternative of the wording:
+/// Outlook takes an object in the first part of a mixed body for the message itself, and one in a
+/// later part for a file (Microsoft, MS-STANOICAL, on RFC 6047 section 2.4). The words must be
+/// read: they say what to do if something is wrong.
+fn body(draft: &Draft<'_>) -> Result<MultiPart, ComposeError> {
+    let Some(appointment) = draft.appointment else {
+        return Ok(alternative(draft));
+    };
+    let media_type = ContentType::parse(Method::Publish.media_type());
+    let media_type = media_type.map_err(|_| ComposeError::Assembly)?;
+    let file = Attachment::new(FILE_NAME.to_owned()).body(appointment.to_owned(), media_type);
+    Ok(MultiPart::builder()
+        .kind(MultiPartKind::Mixed)
+        .boundary(format!("callboard-mixed-{}", draft.notification))
+        .multipart(alternative(draft))
+        .singlepart(file))
+}
+
+/// The boundaries are derived, too, so that a resend differs in its date alone.
 fn alternative(draft: &Draft<'_>) -> MultiPart {
     MultiPart::builder()
-        .kind(lettre::message::MultiPartKind::Alternative)
+        .kind(MultiPartKind::Alternative)
         .boundary(format!("callboard-{}", draft.notification))
         .singlepart(SinglePart::plain(draft.text.to_owned()))
         .singlepart(SinglePart::html(draft.html.to_owned()))
@@ -144,6 +167,7 @@ mod tests {
             subject: "A place is free — grüezi",
             text: "Take it: https://example.com/o/abc\n.\nBye",
             html: "<p>Take it</p>",
+            appointment: None,
             at: Timestamp::from_millis(1_705_314_600_000),
             unsubscribe: true,
         };
@@ -215,6 +239,24 @@ mod tests {
     fn every_name_that_registration_takes_can_be_written_to() {
         let name: &'static str = "李".repeat(100).leak();
         assert!(text(|draft| draft.name = Some(name)).is_ok());
+    }
+
+    #[test]
+    fn an_appointment_is_a_file_beside_the_words() {
+        let object = "BEGIN:VCALENDAR\r\nMETHOD:PUBLISH\r\nSUMMARY:Ärztin\r\nEND:VCALENDAR\r\n";
+        let mail = text(|draft| draft.appointment = Some(object)).expect("a mail");
+        let (head, _) = mail.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains("Content-Type: multipart/mixed;"), "{head}");
+        let (_, file) = mail.split_once("text/calendar").expect("a file");
+        assert!(
+            file.starts_with("; charset=utf-8; method=PUBLISH\r\n"),
+            "{file}"
+        );
+        assert!(mail.contains("Content-Disposition: attachment; filename=\"appointment.ics\""));
+        assert!(
+            mail.find("text/html")
+                .is_some_and(|at| at < mail.len() - file.len())
+        );
     }
 
     #[test]

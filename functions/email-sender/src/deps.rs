@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callboard_contracts::notification::UnknownPolicy;
+use callboard_domain::calendar::Organizer;
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::Clock;
 use callboard_runtime::journal::Journal;
@@ -26,6 +27,8 @@ pub struct Deps {
     pub provider: Arc<dyn Provider>,
     /// Who they are from.
     pub from: Mailbox,
+    /// Whom appointments are from.
+    pub organizer: Organizer,
     /// What links begin with.
     pub public_url: String,
     /// Keys that sign links.

@@ -20,6 +20,7 @@ pub mod settings;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use callboard_domain::calendar::Organizer;
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::batch::{Batch, Outlet};
 use callboard_runtime::function::{self, Service};
@@ -28,6 +29,7 @@ use callboard_runtime::lease::Lease;
 use callboard_runtime::settings::{SettingsError, Vars};
 use callboard_runtime::{Clock, Deadline};
 use lambda_runtime::LambdaEvent;
+use lettre::message::Mailbox;
 use serde_json::Value;
 
 use deliver::Invocation;
@@ -92,6 +94,7 @@ pub fn deps(
         journal,
         contacts_table: settings.contacts_table,
         provider,
+        organizer: organizer(&settings.from)?,
         from: settings.from,
         public_url: settings.public_url,
         keys: settings.keys,
@@ -102,6 +105,12 @@ pub fn deps(
         ),
         clock,
     })
+}
+
+fn organizer(from: &Mailbox) -> Result<Organizer, SettingsError> {
+    let address: &str = from.email.as_ref();
+    let organizer = address.parse();
+    organizer.map_err(|error| SettingsError::malformed("MAIL_FROM", error))
 }
 
 async fn handle(

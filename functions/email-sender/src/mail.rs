@@ -49,6 +49,8 @@ pub fn prepare(
         return Err(unrenderable());
     };
     let rendered = render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;
+    let appointment = definition.calendar.as_ref();
+    let appointment = appointment.and_then(|it| it.file(&cause.data, &deps.organizer, cause.at));
     let draft = Draft {
         notification: planned.notification_id,
         from: &deps.from,
@@ -57,6 +59,7 @@ pub fn prepare(
         subject: &rendered.subject,
         text: &rendered.text,
         html: &rendered.html,
+        appointment: appointment.as_deref(),
         at: now,
         unsubscribe: !definition.critical,
     };

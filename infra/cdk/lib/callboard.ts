@@ -75,7 +75,7 @@ export interface CallboardProps {
   readonly reservedConcurrencyCommandApi?: number;
   /** Concurrency kept for the relay, and its limit. @default none is reserved */
   readonly reservedConcurrencyOutboxRelay?: number;
-  /** IANA time zone in which times are told, on pages and in mails. @default UTC */
+  /** IANA time zone of slots that name none of their own. @default UTC, and no quiet hours without a policy */
   readonly clinicTimeZone?: string;
   /** How long an offer stands if the released slot does not say. @default 30 minutes */
   readonly offerWindow?: Duration;

@@ -40,7 +40,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use mail::Mail;
+pub use mail::{Attachment, Mail};
 pub use smtp::{Fault, MESSAGE_BYTES_MAX};
 pub use store::{LIST_MAX, Query};
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mail_parser::{Address, Message, MessageParser, PartType};
+use mail_parser::{
+    Address, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+};
 use serde::{Deserialize, Serialize};
 
 /// One mail. Fields are always present; what a mail lacks is an empty string.
@@ -22,11 +24,26 @@ pub struct Mail {
     pub text: String,
     /// The first `text/html` body, decoded.
     pub html: String,
+    /// The files that came with it.
+    pub attachments: Vec<Attachment>,
     /// Headers by name as the sender spelled it, unfolded but not decoded;
     /// repeated ones are joined by `", "`.
     pub headers: BTreeMap<String, String>,
     /// When the body was complete, UTC.
     pub received_at: Timestamp,
+}
+
+/// A file that came with a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Its media type with its parameters, as the sender spelled them.
+    pub content_type: String,
+    /// Its length in bytes, decoded.
+    pub bytes: usize,
+    /// What it says, decoded, if it is a text; else empty.
+    pub text: String,
 }
 
 impl Mail {
@@ -61,6 +78,7 @@ pub(crate) fn read(
             .to_owned(),
         text: message.map(text).unwrap_or_default(),
         html: message.map(html).unwrap_or_default(),
+        attachments: message.map(attachments).unwrap_or_default(),
         headers: message.map(headers).unwrap_or_default(),
         received_at,
     }
@@ -94,6 +112,21 @@ fn html(message: &Message<'_>) -> String {
             _ => None,
         })
         .unwrap_or_default()
+}
+
+fn attachments(message: &Message<'_>) -> Vec<Attachment> {
+    let read = |part: &MessagePart<'_>| Attachment {
+        name: part.attachment_name().unwrap_or_default().to_owned(),
+        content_type: part
+            .headers()
+            .iter()
+            .find(|header| header.name == HeaderName::ContentType)
+            .map(|header| unfold(slice(message, header.offset_start, header.offset_end)))
+            .unwrap_or_default(),
+        bytes: part.contents().len(),
+        text: part.text_contents().unwrap_or_default().to_owned(),
+    };
+    message.attachments().map(read).collect()
 }
 
 fn headers(message: &Message<'_>) -> BTreeMap<String, String> {

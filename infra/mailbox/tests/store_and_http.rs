@@ -163,6 +163,7 @@ async fn the_list_is_json_with_every_field_and_can_be_narrowed() {
     assert_eq!(
         keys,
         [
+            "attachments",
             "from",
             "headers",
             "html",

@@ -5,6 +5,7 @@
 //! events or a typed refusal; a *fold* (`Fold::evolve`) takes a state and an event and gives the
 //! next state. There is no async here, no I/O, no clock and no AWS type.
 
+pub mod calendar;
 pub mod data;
 pub mod foreign;
 pub mod notifications;

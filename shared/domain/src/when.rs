@@ -47,6 +47,12 @@ impl fmt::Display for Told {
 }
 
 impl Zone {
+    /// Its name; `None` for the one that stands where nobody has named any.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.0.iana_name().filter(|_| *self != Self::default())
+    }
+
     /// `time` in words; `None` if it is out of the calendar's range.
     #[must_use]
     pub fn tell(&self, time: Timestamp) -> Option<Told> {
@@ -91,5 +97,13 @@ mod tests {
             assert_eq!(name.parse::<Zone>(), Err(ZoneError), "{name}");
         }
         assert_eq!("UTC".parse(), Ok(Zone::default()));
+        let named = |name: &str| {
+            name.parse::<Zone>()
+                .map(|zone| zone.name().map(str::to_owned))
+        };
+        assert_eq!(named("UTC"), Ok(None));
+        for name in ["Europe/Berlin", "Atlantic/Reykjavik", "Etc/UTC"] {
+            assert_eq!(named(name), Ok(Some(name.to_owned())));
+        }
     }
 }

@@ -13,7 +13,7 @@ use callboard_cli::services::Elsewhere;
 use callboard_cli::system::{Options, System};
 use callboard_contracts::Timestamp;
 use callboard_host::{Host, Resource};
-use callboard_mailbox::Mailbox;
+use callboard_mailbox::{Attachment, Mailbox};
 use callboard_runtime::Clock;
 use callboard_testkit::policy::Ledger;
 use serde::Deserialize;
@@ -63,6 +63,7 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    pub attachments: Vec<Attachment>,
     pub headers: std::collections::BTreeMap<String, String>,
 }
 

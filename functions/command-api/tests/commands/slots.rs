@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use callboard_contracts::waitlist::{BookedBy, Mode};
 use callboard_contracts::{SlotId, StreamId};
+use callboard_domain::waitlist::policy::standard;
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
 use serde_json::json;
 
@@ -207,7 +208,7 @@ async fn a_slot_takes_the_policy_with_it_that_holds_when_it_is_released() {
         "a repetition, whatever the policy says now"
     );
 
-    // No policy was set for this service, and nobody said when it is night.
+    // No policy was set for this service.
     body["slotId"] = json!("s2");
     body["service"] = json!("dental");
     assert_eq!(api.post(SLOTS, &body).await.status, 201);
@@ -216,8 +217,49 @@ async fn a_slot_takes_the_policy_with_it_that_holds_when_it_is_released() {
         (facts.window_seconds, facts.terms.policy_version),
         (1_800, 0)
     );
-    assert_eq!(
-        (facts.terms.rules.mode, facts.terms.rules.quiet_hours),
-        (Mode::Sequential, None)
-    );
+    assert_eq!(facts.terms.rules.mode, Mode::Sequential);
+}
+
+#[tokio::test]
+async fn a_slots_clock_is_its_own_else_the_policys_else_the_clinics() {
+    let night = standard().rules.quiet_hours;
+    assert!(night.is_some());
+    let policy = json!({"windowSeconds": 600, "zone": "Asia/Tokyo", "mode": {"is": "sequential"}});
+    let cases = [
+        ("Europe/Zurich", None, None, Some("Europe/Zurich"), night),
+        (
+            "Europe/Zurich",
+            Some("America/New_York"),
+            None,
+            Some("America/New_York"),
+            night,
+        ),
+        (
+            "Europe/Zurich",
+            None,
+            Some(&policy),
+            Some("Asia/Tokyo"),
+            None,
+        ),
+        // UTC stands where nobody has said; nobody knows when it is night there.
+        ("UTC", None, None, None, None),
+        ("UTC", Some("UTC"), None, Some("UTC"), night),
+    ];
+    for (clinic, own, policy, expected, quiet) in cases {
+        let api = Api::open_in(clinic).await;
+        if let Some(policy) = policy {
+            let set = api
+                .call("PUT", "/v1/waitlists/w1/policy", Some(policy))
+                .await;
+            assert_eq!(set.status, 201, "{}", set.text);
+        }
+        let mut body = slot_body(api.world.now(), 60);
+        if let Some(zone) = own {
+            body["zone"] = json!(zone);
+        }
+        assert_eq!(api.post(SLOTS, &body).await.status, 201);
+        let facts = slot(&api, "s1").await.facts.expect("facts");
+        let told = (facts.zone.as_deref(), facts.terms.rules.quiet_hours);
+        assert_eq!(told, (expected, quiet), "{clinic} {own:?}");
+    }
 }

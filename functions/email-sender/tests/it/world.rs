@@ -140,6 +140,7 @@ impl World {
             starts_at: NOON.plus(Duration::from_secs(86_400)),
             ends_at: NOON.plus(Duration::from_secs(88_200)),
             expires_at,
+            zone: None,
             proxy_id: None,
             batch: None,
             skip_limit: None,

@@ -216,6 +216,8 @@ fn the_plan_of_a_foreign_event_with_long_ids_fits_into_one_write_unit() {
     }
 }
 
+const LONGEST_ZONE: &str = "America/Argentina/ComodRivadavia";
+
 /// Ids as long as they may be, in the events that this tree's own definitions are for.
 #[test]
 fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
@@ -231,6 +233,7 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         starts_at: NOON,
         ends_at: NOON,
         expires_at: NOON,
+        zone: Some(LONGEST_ZONE.to_owned()),
         proxy_id: None,
         batch: None,
         skip_limit: None,
@@ -245,6 +248,8 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         service: long.clone(),
         starts_at: NOON,
         ends_at: NOON,
+        zone: Some(LONGEST_ZONE.to_owned()),
+        location: Some(long.clone()),
         slot_version: None,
         proxy_id: None,
         auto: false,
@@ -260,6 +265,7 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         slot_id: long.parse().unwrap(),
         service: long.clone(),
         starts_at: NOON,
+        zone: Some(LONGEST_ZONE.to_owned()),
     };
     let paused = EntryPaused {
         waitlist_id: long.parse().unwrap(),

@@ -128,6 +128,7 @@ pub fn offered() -> EntryEvent {
         starts_at: time("2026-03-02T15:00:00.000Z"),
         ends_at: time("2026-03-02T15:30:00.000Z"),
         expires_at: time("2026-03-02T10:30:00.000Z"),
+        zone: None,
         proxy_id: None,
         batch: None,
         skip_limit: None,

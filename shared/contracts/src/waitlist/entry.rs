@@ -187,6 +187,9 @@ pub struct OfferMade {
     pub ends_at: Timestamp,
     /// The offer stands until this moment.
     pub expires_at: Timestamp,
+    /// The time zone (IANA) that people read its times in, if the slot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Who is told and answers for the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_id: Option<RecipientId>,
@@ -221,6 +224,12 @@ pub struct OfferAccepted {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
+    /// The time zone (IANA) that people read its times in, if the slot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// The version accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_version: Option<u32>,
@@ -286,6 +295,9 @@ pub struct OfferSuperseded {
     pub service: String,
     /// When it would have started.
     pub starts_at: Timestamp,
+    /// The time zone (IANA) that people read its times in, if the slot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// The slot was withdrawn while the offer stood. The entry keeps its rank, and no skip is
@@ -310,6 +322,9 @@ pub struct OfferWithdrawn {
     pub service: String,
     /// When it would have started.
     pub starts_at: Timestamp,
+    /// The time zone (IANA) that people read its times in, if the slot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// The person left the waitlist.

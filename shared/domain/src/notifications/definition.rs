@@ -3,6 +3,7 @@
 //! A definition is a folder of data under `events/notifications`: `definition.json`,
 //! `subject.txt`, `body.txt` and `body.html`.
 
+mod appointment;
 mod render;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::foreign::{RecipientError, Registry, recipient_at};
 use crate::problem::{Problem, Problems};
 use crate::when::Zone;
 
+pub use appointment::Appointment;
 pub use render::{Context, Part, Person, RenderError, RenderProblem, Rendered, SUBJECT_BYTES_MAX};
 
 /// Longest id of a definition in bytes; it stands in every commit of a plan.
@@ -65,10 +67,18 @@ pub struct Definition {
     /// Links that its wording holds.
     #[serde(default)]
     pub links: Vec<Link>,
+    /// The appointment that it is about: a file for the person's calendar goes with it.
+    #[serde(default)]
+    pub calendar: Option<Appointment>,
     /// IANA time zone of the times in its wording, for recipients who have none; if absent, that
     /// of [`Catalogue::told_in`].
     #[serde(default)]
     pub zone: Option<String>,
+    /// JSON pointer to the IANA time zone of the place that it is about. Its times are told by the
+    /// clock there, and the recipient's own zone counts for nothing: who comes to an appointment
+    /// reads the clock on that wall. Where the pointer finds no zone, [`Self::zone`] holds.
+    #[serde(default)]
+    pub zone_at: Option<String>,
 }
 
 /// Data that a definition's pointers do not fit.
@@ -92,6 +102,17 @@ impl Definition {
     /// [`FactError::Recipient`]; it names the place, never the value.
     pub fn recipient_of(&self, data: &Value) -> Result<RecipientId, FactError> {
         Ok(recipient_at(data, &self.recipient)?)
+    }
+
+    /// In which zone its times are told to somebody in `own`; `None` is the zone of
+    /// [`Catalogue::told_in`]. What is no zone is passed over.
+    fn zone_of<'a>(&'a self, data: &'a Value, own: Option<&'a str>) -> Option<&'a str> {
+        let first = match &self.zone_at {
+            Some(pointer) => data.pointer(pointer).and_then(Value::as_str),
+            None => own,
+        };
+        let mut zones = [first, self.zone.as_deref()].into_iter().flatten();
+        zones.find(|name| name.parse::<Zone>().is_ok())
     }
 
     /// After which moment it is of no use; `None` means never.
@@ -169,7 +190,7 @@ impl Catalogue {
         Self::load(crate::data::NOTIFICATIONS)
     }
 
-    /// The same, with `zone` for times where neither recipient nor definition names one.
+    /// The same, with `zone` for times where neither event, recipient nor definition names one.
     #[must_use]
     pub fn told_in(mut self, zone: Zone) -> Self {
         self.wordings.tell_in(zone);
@@ -258,8 +279,8 @@ impl Catalogue {
         definition: &Definition,
         context: &Context<'_>,
     ) -> Result<Rendered, RenderError> {
-        self.wordings
-            .render(&definition.id, definition.zone.as_deref(), context)
+        let zone = definition.zone_of(context.data, context.recipient.zone);
+        self.wordings.render(&definition.id, zone, context)
     }
 }
 
@@ -282,15 +303,24 @@ fn check(definition: &Definition, folder: &str, place: &str, problems: &mut Vec<
             "a category has 1 to 48 lower-case letters, digits and hyphens",
         );
     }
-    if !definition.recipient.starts_with('/') {
-        refuse("/recipient", "a JSON pointer starts with `/`");
+    let pointers = [
+        ("/recipient", Some(&definition.recipient)),
+        ("/expires", definition.expires.as_ref()),
+        ("/zoneAt", definition.zone_at.as_ref()),
+    ];
+    let pointers = pointers.into_iter().filter_map(|(at, it)| Some((at, it?)));
+    let of_calendar = definition.calendar.iter().flat_map(Appointment::pointers);
+    for (at, pointer) in pointers.chain(of_calendar) {
+        if !pointer.starts_with('/') {
+            refuse(at, "a JSON pointer starts with `/`");
+        }
     }
     if definition
-        .expires
+        .calendar
         .as_ref()
-        .is_some_and(|pointer| !pointer.starts_with('/'))
+        .is_some_and(|it| it.uid.is_empty())
     {
-        refuse("/expires", "a JSON pointer starts with `/`");
+        refuse("/calendar/uid", "an appointment has a name");
     }
     if definition
         .zone

@@ -177,9 +177,10 @@ pub fn accept(
     }
     let swap = swap(slot, entry, former, received_at);
     let swapped = swap.as_ref().map(|(id, _)| id.clone());
+    let location = slot.facts.as_ref().and_then(|it| it.location.as_deref());
     Ok(Taken {
         slot: slot::accept(slot, offer_id, recipient(entry), received_at)?,
-        entry: entry::accept(entry, offer_id, swapped, received_at)?,
+        entry: entry::accept(entry, offer_id, location, swapped, received_at)?,
         former: swap.into_iter().map(|(_, event)| event).collect(),
     })
 }

@@ -56,6 +56,8 @@ pub struct EntryOffer {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
+    /// The time zone (IANA) that people read its times in.
+    pub zone: Option<String>,
     /// The offer stands until this moment; of a booking without an offer, when it was made.
     pub expires_at: Timestamp,
     /// The entry is paused when it has let so many offers pass; absent is never.
@@ -175,7 +177,7 @@ impl Entry {
 
 impl Fold for Entry {
     type Event = EntryEvent;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn evolve(mut self, event: &EntryEvent, at: Timestamp) -> Self {
         match event {
@@ -237,6 +239,7 @@ fn offered(event: &OfferMade) -> EntryOffer {
         service: event.service.clone(),
         starts_at: event.starts_at,
         ends_at: event.ends_at,
+        zone: event.zone.clone(),
         expires_at: event.expires_at,
         skip_limit: event.skip_limit,
     }
@@ -251,6 +254,7 @@ fn booked(event: &OfferAccepted, at: Timestamp) -> EntryOffer {
         service: event.service.clone(),
         starts_at: event.starts_at,
         ends_at: event.ends_at,
+        zone: event.zone.clone(),
         expires_at: at,
         skip_limit: None,
     }

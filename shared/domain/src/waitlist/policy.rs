@@ -110,25 +110,27 @@ impl Policies {
         })
     }
 
-    /// What the policy means for a slot of `service` that is released now, and whose times are
-    /// read in `zone` unless it is the policy that says so. Where none was set, an offer stands for
-    /// `usual_window_seconds`. `random` is as for [`Numbered::terms`].
+    /// What the policy means for a slot of `service` that is released now. Its zone is the one
+    /// given with it; without one the policy's, else the usual one: mails, pages, quiet hours and
+    /// the weekdays that people can come on must all mean the same clock. `random` is as for
+    /// [`Numbered::terms`].
     #[must_use]
     pub fn resolve(
         &self,
         service: &str,
         zone: Option<&str>,
-        usual_window_seconds: u32,
+        usual: Usual<'_>,
         random: u128,
     ) -> Resolved {
         let numbered = self.of(service);
         let zone = zone
             .map(str::to_owned)
-            .or_else(|| numbered.policy.zone.clone());
+            .or_else(|| numbered.policy.zone.clone())
+            .or_else(|| usual.zone.map(str::to_owned));
         let mut terms = numbered.terms(random);
         let mut window_seconds = numbered.policy.window_seconds;
         if numbered.version == 0 {
-            window_seconds = usual_window_seconds;
+            window_seconds = usual.window_seconds;
             // Nobody has said when it is night there.
             if zone.is_none() {
                 terms.rules.quiet_hours = None;
@@ -140,6 +142,15 @@ impl Policies {
             terms,
         }
     }
+}
+
+/// What holds where nothing was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usual<'a> {
+    /// How long an offer stands where no policy was set, in seconds.
+    pub window_seconds: u32,
+    /// The clinic's time zone (IANA), if it has named one.
+    pub zone: Option<&'a str>,
 }
 
 /// What a policy means for one slot.

@@ -15,8 +15,8 @@ use crate::when::Zone;
 /// beyond some 70 nobody reads on.
 pub const SUBJECT_BYTES_MAX: usize = 500;
 
-/// Variable under which the definition's zone stands while a wording is filled.
-const ZONE_OF_DEFINITION: &str = "definition_zone";
+/// Variable under which the zone of the times stands while a wording is filled.
+const ZONE: &str = "told_in";
 
 /// What a wording is filled with.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -161,7 +161,7 @@ impl Wordings {
         wordings
     }
 
-    /// Tells times in `zone` where neither recipient nor definition names one.
+    /// Tells times in `zone` where a wording is filled without one.
     pub(super) fn tell_in(&mut self, zone: Zone) {
         let filter = move |state: &State<'_, '_>, value: &str| when_filter(state, value, &zone);
         self.templates.add_filter("when", filter);
@@ -188,7 +188,7 @@ impl Wordings {
     ) -> Result<Rendered, RenderError> {
         let context = Value::from(Serde(WithZone {
             context,
-            definition_zone: zone,
+            told_in: zone,
         }));
         let subject = self.part(id, Part::Subject, &context)?;
         check_subject(&subject).map_err(|problem| RenderError {
@@ -221,7 +221,7 @@ impl Wordings {
 struct WithZone<'a> {
     #[serde(flatten)]
     context: &'a Context<'a>,
-    definition_zone: Option<&'a str>,
+    told_in: Option<&'a str>,
 }
 
 fn template_name(id: &str, part: Part) -> String {
@@ -251,16 +251,10 @@ fn check_subject(subject: &str) -> Result<(), RenderProblem> {
     Ok(())
 }
 
-/// The filter `when`: an RFC 3339 time, told in the recipient's zone, else the definition's,
-/// else `usual`. A zone that is not known is passed over.
+/// The filter `when`: an RFC 3339 time, told in the zone under [`ZONE`], else in `usual`.
 fn when_filter(state: &State<'_, '_>, value: &str, usual: &Zone) -> Result<String, Error> {
-    let of_recipient = state
-        .lookup("recipient")
-        .and_then(|recipient| recipient.get_attr("zone").ok());
-    let zone = [of_recipient, state.lookup(ZONE_OF_DEFINITION)]
-        .into_iter()
-        .flatten()
-        .find_map(|zone| zone.as_str()?.parse::<Zone>().ok());
+    let named = state.lookup(ZONE);
+    let zone = named.and_then(|zone| zone.as_str()?.parse::<Zone>().ok());
     // The kind is the message: the value itself must not appear in an error.
     let not_a_time = || Error::from(ErrorKind::CannotDeserialize);
     let time = value.parse().map_err(|_| not_a_time())?;

@@ -121,7 +121,7 @@ fn times_are_told_in_the_zone_of_recipient_then_definition_then_clinic_else_in_u
     let zoned = DEFINITION.replace("\"category\"", "\"zone\":\"Europe/Berlin\",\"category\"");
     let data = json!({"t": "2026-02-02T13:30:00Z"});
     let links = BTreeMap::new();
-    let told_in = |clinic: &str, definition: &str, zone: Option<&str>| {
+    let told_in = |clinic: &str, definition: &str, data: &Value, zone: Option<&str>| {
         let mut files = with_wording("{{ data.t | when }}", "x", "x");
         files[0].1 = definition;
         let clinic = clinic.parse().expect("a zone");
@@ -129,7 +129,7 @@ fn times_are_told_in_the_zone_of_recipient_then_definition_then_clinic_else_in_u
             .expect("definitions")
             .told_in(clinic);
         let context = Context {
-            data: &data,
+            data,
             personal: &Value::Null,
             recipient: Person { name: None, zone },
             links: &links,
@@ -141,13 +141,22 @@ fn times_are_told_in_the_zone_of_recipient_then_definition_then_clinic_else_in_u
             .expect("a mail")
             .subject
     };
-    let told = |definition: &str, zone| told_in("UTC", definition, zone);
-    assert!(told_in("America/New_York", DEFINITION, None).ends_with("08:30 EST"));
-    assert!(told_in("America/New_York", &zoned, None).ends_with("14:30 CET"));
+    let told = |definition: &str, zone| told_in("UTC", definition, &data, zone);
+    assert!(told_in("America/New_York", DEFINITION, &data, None).ends_with("08:30 EST"));
+    assert!(told_in("America/New_York", &zoned, &data, None).ends_with("14:30 CET"));
     assert!(told(DEFINITION, None).ends_with("13:30 UTC"));
     assert!(told(&zoned, None).ends_with("14:30 CET"));
     assert!(told(&zoned, Some("Asia/Tokyo")).ends_with("22:30 JST"));
     assert!(told(&zoned, Some("Nowhere/Land")).ends_with("14:30 CET"));
+
+    let of_place = zoned.replace("\"category\"", "\"zoneAt\":\"/at/zone\",\"category\"");
+    let at = |zone: Value| json!({"t": "2026-02-02T13:30:00Z", "at": {"zone": zone}});
+    let there = |zone: Value| told_in("Asia/Tokyo", &of_place, &at(zone), Some("Asia/Tokyo"));
+    assert!(there(json!("America/New_York")).ends_with("08:30 EST"));
+    assert!(there(json!("UTC")).ends_with("13:30 UTC"));
+    for none in [json!("Nowhere/Land"), json!(7), Value::Null] {
+        assert!(there(none.clone()).ends_with("14:30 CET"), "{none}");
+    }
 }
 
 #[test]
@@ -155,7 +164,7 @@ fn everything_wrong_with_a_folder_is_told_at_once() {
     let files = [
         (
             "hello/definition.json",
-            r#"{"id":"Bye","on":"x","recipient":"to","channel":"email","category":"","unknownPolicy":"park","expires":"until","zone":"Mars"}"#,
+            r#"{"id":"Bye","on":"x","recipient":"to","channel":"email","category":"","unknownPolicy":"park","expires":"until","zone":"Mars","zoneAt":"zone","calendar":{"uid":[],"starts":"at","ends":"/e","summary":"/s"}}"#,
         ),
         ("hello/subject.txt", "fine\n{% if %}"),
         ("hello/body.txt", "fine"),
@@ -174,6 +183,9 @@ fn everything_wrong_with_a_folder_is_told_at_once() {
         "hello/definition.json: /recipient: ",
         "hello/definition.json: /expires: ",
         "hello/definition.json: /zone: ",
+        "hello/definition.json: /zoneAt: ",
+        "hello/definition.json: /calendar/starts: ",
+        "hello/definition.json: /calendar/uid: ",
     ] {
         assert!(
             problems.contains(expected),
@@ -219,4 +231,42 @@ fn recipient_and_expiry_are_read_from_the_data_by_pointer() {
         !errors.contains("canary") && !errors.contains("soon"),
         "{errors}"
     );
+}
+
+#[test]
+fn an_appointment_goes_with_a_notification_if_the_data_tell_all_of_it() {
+    let appointment: Appointment = serde_json::from_value(json!({
+        "uid": ["/slot", "/version"], "starts": "/from", "ends": "/to",
+        "summary": "/what", "location": "/where",
+    }))
+    .expect("an appointment");
+    let organizer = "desk@clinic.example".parse().expect("an address");
+    let file = |data: &Value| appointment.file(data, &organizer, Timestamp::from_millis(0));
+    let whole = json!({
+        "slot": "s1", "version": 2, "what": "physio", "where": "north",
+        "from": "2026-02-02T14:30:00+01:00", "to": "2026-02-02T14:00:00Z",
+    });
+    let text = file(&whole).expect("a file");
+    for line in [
+        "METHOD:PUBLISH",
+        "UID:s1-2@clinic.example",
+        "DTSTART:20260202T133000Z",
+        "DTEND:20260202T140000Z",
+        "SUMMARY:physio",
+        "LOCATION:north",
+    ] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")), "{line}: {text}");
+    }
+    for (missing, goes) in [
+        ("slot", false),
+        ("version", false),
+        ("from", false),
+        ("to", false),
+        ("what", false),
+        ("where", true),
+    ] {
+        let mut data = whole.clone();
+        data[missing] = Value::Null;
+        assert_eq!(file(&data).is_some(), goes, "{missing}");
+    }
 }

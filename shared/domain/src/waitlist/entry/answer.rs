@@ -50,6 +50,7 @@ pub fn offer(
             starts_at: slot.starts_at,
             ends_at: slot.ends_at,
             expires_at: details.expires_at,
+            zone: slot.zone.clone(),
             proxy_id: entry.wishes.proxy_id.clone(),
             batch: u8::try_from(details.batch).ok().filter(|batch| *batch > 1),
             skip_limit: slot.terms.rules.skip_limit,
@@ -60,13 +61,14 @@ pub fn offer(
     Ok(events)
 }
 
-/// Decides on a yes that was received at `received_at`.
+/// Decides on a yes to an offer of the slot at `location` that was received at `received_at`.
 ///
 /// # Errors
 /// [`Refusal::AlreadyAccepted`] for a repetition; otherwise why it is too late.
 pub fn accept(
     entry: &Entry,
     offer_id: &OfferId,
+    location: Option<&str>,
     swapped: Option<SlotId>,
     received_at: Timestamp,
 ) -> Result<Vec<EntryEvent>, Refusal> {
@@ -81,6 +83,8 @@ pub fn accept(
             service: offer.service.clone(),
             starts_at: offer.starts_at,
             ends_at: offer.ends_at,
+            zone: offer.zone.clone(),
+            location: location.map(str::to_owned),
             slot_version: Some(offer.slot_version),
             proxy_id: entry.wishes.proxy_id.clone(),
             auto: false,
@@ -120,6 +124,8 @@ pub(crate) fn accepted(
             service: slot.service.clone(),
             starts_at: slot.starts_at,
             ends_at: slot.ends_at,
+            zone: slot.zone.clone(),
+            location: slot.location.clone(),
             slot_version: Some(slot.version),
             proxy_id: entry.wishes.proxy_id.clone(),
             auto: how.auto,
@@ -172,6 +178,7 @@ pub fn told(entry: &Entry, told: &Told) -> Vec<EntryEvent> {
                 slot_id: offer.slot_id.clone(),
                 service: offer.service.clone(),
                 starts_at: offer.starts_at,
+                zone: offer.zone.clone(),
             }
             .into(),
         ],
@@ -185,6 +192,7 @@ pub fn told(entry: &Entry, told: &Told) -> Vec<EntryEvent> {
                 slot_id: offer.slot_id.clone(),
                 service: offer.service.clone(),
                 starts_at: offer.starts_at,
+                zone: offer.zone.clone(),
             }
             .into(),
         ],
