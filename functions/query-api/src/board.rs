@@ -3,15 +3,18 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use callboard_contracts::view::board_key;
-use callboard_contracts::{EntryId, SlotId, StreamId, WaitlistId};
-use callboard_runtime::http::{Problem, id_from_path};
+use callboard_contracts::{EntryId, SlotId, StreamId, Timestamp, WaitlistId};
+use callboard_domain::waitlist::entry::Entry;
+use callboard_runtime::http::{Problem, RequestFacts, id_from_path};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
 use crate::fresh::{AtLeast, view_of, wait_for};
+use crate::position;
 use crate::read_problem;
 use crate::views::View;
+use crate::went_first::{self, ENTRY_COMMITS_MAX};
 
 /// Most members of a board in one answer.
 const PAGE_MAX: i32 = 100;
@@ -23,6 +26,8 @@ pub(crate) struct Wanted {
     /// Where the page before ended.
     after: Option<String>,
     limit: Option<i32>,
+    /// Whether an entry's rank is explained; it is unless told otherwise.
+    explain: Option<bool>,
 }
 
 pub(crate) async fn slot(
@@ -45,17 +50,44 @@ pub(crate) async fn entry(
     State(deps): App,
     Path((waitlist, id)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
+    facts: RequestFacts,
 ) -> Result<Json<Value>, Problem> {
     let waitlist: WaitlistId = id_from_path(&waitlist)?;
     let id: EntryId = id_from_path(&id)?;
-    one(
-        &deps,
-        &StreamId::entry(&id),
-        &wanted,
-        Some(&waitlist),
-        "There is no such entry on this waitlist.",
-    )
-    .await
+    let stream = StreamId::entry(&id);
+    let absent = "There is no such entry on this waitlist.";
+    let Json(mut body) = one(&deps, &stream, &wanted, Some(&waitlist), absent).await?;
+    if wanted.explain.unwrap_or(true) {
+        explain(&deps, &stream, facts.received_at, &mut body).await?;
+    }
+    Ok(Json(body))
+}
+
+/// Adds where the entry stands and why others went first, from the journal as it is now.
+async fn explain(
+    deps: &crate::Deps,
+    stream: &StreamId,
+    now: Timestamp,
+    body: &mut Value,
+) -> Result<(), Problem> {
+    let own = deps
+        .journal
+        .history::<Entry>(stream, ENTRY_COMMITS_MAX)
+        .await
+        .map_err(|error| read_problem(&error))?;
+    let entry = if own.whole {
+        own.state()
+    } else {
+        let loaded = deps.journal.load::<Entry>(stream).await;
+        loaded.map_err(|error| read_problem(&error))?.state
+    };
+    let (position, score) = position::explain(deps, &entry, now).await?;
+    body["position"] = position;
+    body["score"] = score;
+    if let Some(facts) = &entry.facts {
+        body["wentFirst"] = went_first::explain(deps, &own, facts).await?;
+    }
+    Ok(())
 }
 
 async fn one(

@@ -8,8 +8,10 @@ mod board;
 mod fresh;
 mod notifications;
 mod policies;
+mod position;
 mod timelines;
 mod views;
+mod went_first;
 
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 use callboard_contracts::Timestamp;
 use callboard_contracts::view::VIEW_SORT_KEY;
 use callboard_runtime::fault::AwsFault;
-use callboard_runtime::table::{Item, Range, Table, number, text};
+use callboard_runtime::table::{Count, Item, Range, Span, Table, number, text};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// One view, as it stands in the table.
@@ -38,6 +39,24 @@ impl Views {
             .await?
             .as_ref()
             .and_then(view))
+    }
+
+    /// How many rows a part of a partition has.
+    pub(crate) async fn count(&self, span: Span<'_>, most: u32) -> Result<Count, AwsFault> {
+        self.table.count(span, most).await
+    }
+
+    /// The documents of the last rows of a partition from the sort key `from` on, the last one
+    /// first.
+    pub(crate) async fn last<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        from: &str,
+        most: i32,
+    ) -> Result<Vec<T>, AwsFault> {
+        let items = self.table.last(pk, from, most).await?;
+        let document = |item| serde_json::from_str(text(item, "doc")?).ok();
+        Ok(items.iter().filter_map(document).collect())
     }
 
     /// One page of a board; `after` is the sort key to go on after.

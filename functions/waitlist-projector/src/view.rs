@@ -7,8 +7,8 @@
 use callboard_contracts::StreamId;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
-    Candidate, EntryView, SlotView, VIEW_SORT_KEY, board_key, candidate_sort_key, candidates_key,
-    front_key, front_sort_key, open_slots_key,
+    Candidate, EntryView, RecentSlot, SlotView, VIEW_SORT_KEY, board_key, candidate_sort_key,
+    candidates_key, front_key, front_sort_key, open_slots_key, recent_key, recent_sort_key,
 };
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
@@ -62,13 +62,17 @@ impl Key {
     /// The stream that a row under this key would be of; none if no row of ours has such a key.
     #[must_use]
     pub fn owner(&self) -> Option<StreamId> {
-        let entry;
+        let later;
         let stream = match self.pk.split_once('#')?.0 {
             _ if self.sk == VIEW_SORT_KEY => &self.pk,
             "waitlist" | "open" => &self.sk,
+            "recent" => {
+                later = self.sk.split_once('#')?.1.to_owned();
+                &later
+            }
             "candidates" => {
-                entry = format!("entry#{}", self.sk.split_once('#')?.1);
-                &entry
+                later = format!("entry#{}", self.sk.split_once('#')?.1);
+                &later
             }
             _ => return None,
         };
@@ -113,6 +117,7 @@ impl Document for SlotView {
             offer_id: offer_id.cloned(),
             expires_at,
             offers: u32::try_from(slot.offered.len()).unwrap_or(u32::MAX),
+            offered_at: slot.offered_at,
         })
     }
 
@@ -128,6 +133,19 @@ impl Document for SlotView {
             rows.push(Row {
                 key: key(pk, sk),
                 doc,
+            });
+        }
+        if let Some(offered_at) = self.offered_at {
+            let recent = RecentSlot {
+                slot_id: self.slot_id.clone(),
+                offered_at,
+            };
+            rows.push(Row {
+                key: key(
+                    recent_key(&self.waitlist_id, &self.service),
+                    recent_sort_key(offered_at, &self.slot_id),
+                ),
+                doc: serde_json::to_string(&recent)?,
             });
         }
         Ok(rows)

@@ -30,7 +30,13 @@ pub fn candidates_key(waitlist: &WaitlistId, service: &str, urgency: Urgency) ->
 /// Sort key of one candidate: by join time, then by id.
 #[must_use]
 pub fn candidate_sort_key(joined_at: Timestamp, entry: &EntryId) -> String {
-    format!("{:013}#{entry}", joined_at.as_millis())
+    format!("{}#{entry}", moment_prefix(joined_at))
+}
+
+/// What the sort keys of everything at this moment begin with; that of an earlier one is less.
+#[must_use]
+pub fn moment_prefix(at: Timestamp) -> String {
+    format!("{:013}", at.as_millis())
 }
 
 /// Partition key of the people who wait for `service` and whom staff moved to the front: a class of
@@ -43,23 +49,42 @@ pub fn front_key(waitlist: &WaitlistId, service: &str) -> String {
 /// Sort key of one candidate at the front: by when it was moved there, then by join time and id.
 #[must_use]
 pub fn front_sort_key(overridden_at: Timestamp, joined_at: Timestamp, entry: &EntryId) -> String {
-    let joined_at = joined_at.as_millis();
-    format!(
-        "{}-{joined_at:013}#{entry}",
-        front_sort_prefix(overridden_at)
-    )
+    let joined = candidate_sort_key(joined_at, entry);
+    format!("{}-{joined}", front_sort_prefix(overridden_at))
 }
 
 /// What the sort keys of everybody who was moved to the front at this moment begin with.
 #[must_use]
 pub fn front_sort_prefix(overridden_at: Timestamp) -> String {
-    format!("{:013}", overridden_at.as_millis())
+    moment_prefix(overridden_at)
 }
 
 /// Partition key of the slots of `service` that nobody holds.
 #[must_use]
 pub fn open_slots_key(waitlist: &WaitlistId, service: &str) -> String {
     format!("open#{waitlist}#{service}")
+}
+
+/// Partition key of the slots of `service` that were offered to anybody, by when they were last.
+#[must_use]
+pub fn recent_key(waitlist: &WaitlistId, service: &str) -> String {
+    format!("recent#{waitlist}#{service}")
+}
+
+/// Sort key of a slot that was last offered at this moment.
+#[must_use]
+pub fn recent_sort_key(offered_at: Timestamp, slot: &SlotId) -> String {
+    format!("{}#slot#{slot}", moment_prefix(offered_at))
+}
+
+/// A slot that was offered to somebody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentSlot {
+    /// The slot.
+    pub slot_id: SlotId,
+    /// When it was last offered.
+    pub offered_at: Timestamp,
 }
 
 /// A slot, as it may be shown to anybody: no person is named.
@@ -91,6 +116,9 @@ pub struct SlotView {
     pub expires_at: Option<Timestamp>,
     /// How many entries this version was offered to.
     pub offers: u32,
+    /// When it was last offered to anybody, in whichever version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_at: Option<Timestamp>,
 }
 
 /// An entry, as staff may see it.

@@ -6,6 +6,7 @@
 
 pub mod cascade;
 pub mod entry;
+pub mod explain;
 mod local;
 pub mod lottery;
 pub mod matching;

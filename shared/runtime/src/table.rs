@@ -16,6 +16,10 @@ pub use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::fault::AwsFault;
 
+mod ends;
+
+pub use ends::{Count, Span};
+
 /// An item, or a key, by attribute name.
 pub type Item = HashMap<String, AttributeValue>;
 

@@ -262,6 +262,7 @@ impl World {
             offer_id: None,
             expires_at: None,
             offers: 0,
+            offered_at: None,
         };
         let doc = serde_json::to_string(&doc).expect("JSON");
         let pk = open_slots_key(&waitlist(), "physio");

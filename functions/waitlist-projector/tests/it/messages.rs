@@ -54,6 +54,7 @@ async fn poison_leaves_its_neighbours_alone() {
         [
             "candidates#w-physio#physio#soon 1772445600000#entry-ada",
             "entry#entry-ada view",
+            "recent#w-physio#physio 1772445600000#slot#slot-0900",
             "slot#slot-0900 view",
             "waitlist#w-physio entry#entry-ada",
             "waitlist#w-physio slot#slot-0900",

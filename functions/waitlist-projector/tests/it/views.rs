@@ -7,6 +7,7 @@ use callboard_contracts::waitlist::{
     RankTo,
 };
 use waitlist_projector::projection::{self, Outcome};
+use waitlist_projector::view::Key;
 
 use crate::world::{World, declined, held, joined, offered, released, stream, time, withdrawn};
 
@@ -37,8 +38,60 @@ async fn a_slot_stands_among_the_open_ones_only_while_it_is_open() {
     project(&world, SLOT).await;
     assert_eq!(
         world.keys().await,
-        ["slot#slot-0900 view", "waitlist#w-physio slot#slot-0900"]
+        [
+            "recent#w-physio#physio 1772445600000#slot#slot-0900",
+            "slot#slot-0900 view",
+            "waitlist#w-physio slot#slot-0900"
+        ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_was_offered_stands_once_among_the_recent_ones_by_its_last_offer() {
+    let world = World::new().await;
+    let recent = async || {
+        project(&world, SLOT).await;
+        let keys = world.keys().await.into_iter();
+        keys.filter(|key| key.starts_with("recent#"))
+            .collect::<Vec<_>>()
+    };
+    let row = |millis: i64| format!("recent#w-physio#physio {millis}#slot#slot-0900");
+    let minute = || tokio::time::advance(Duration::from_secs(60));
+    world.slot([released(1, "physio")]).await;
+    assert!(recent().await.is_empty(), "nobody was asked");
+    minute().await;
+    world.slot([held("entry-ada", "offer-1")]).await;
+    assert_eq!(recent().await, [row(1_772_445_660_000)]);
+    minute().await;
+    world.slot([declined("offer-1")]).await;
+    assert_eq!(recent().await, [row(1_772_445_660_000)], "no new offer");
+    minute().await;
+    world.slot([held("entry-bob", "offer-2")]).await;
+    let last = row(1_772_445_780_000);
+    assert_eq!(recent().await, [last.clone()], "the former row is gone");
+    let rows = world.rows().await;
+    assert_eq!(
+        rows[&last].0,
+        serde_json::json!({ "slotId": "slot-0900", "offeredAt": "2026-03-02T10:03:00.000Z" })
+    );
+    let key = key_of(&last);
+    assert_eq!(
+        key.owner(),
+        Some(stream(SLOT)),
+        "a rebuild knows whose it is"
+    );
+    minute().await;
+    world.slot([withdrawn()]).await;
+    world.slot([released(2, "physio")]).await;
+    assert_eq!(recent().await, [last], "what was offered before stays");
+}
+
+fn key_of(row: &str) -> Key {
+    let (pk, sk) = row.split_once(' ').expect("two parts");
+    Key {
+        pk: pk.to_owned(),
+        sk: sk.to_owned(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,6 +254,7 @@ async fn no_view_names_more_of_a_person_than_an_id() {
             "skips",
             "offeredUntil",
             "overriddenAt",
+            "offeredAt",
         ];
         for member in members {
             assert!(known.contains(&member.as_str()), "{key}: {member}");

@@ -17,6 +17,10 @@ use std::time::Duration;
 use callboard_contracts::waitlist::{Score, Urgency};
 use callboard_contracts::{EntryId, Timestamp};
 
+mod ahead;
+
+pub use ahead::{Ahead, Place};
+
 /// Priority per millisecond of waiting for [`Urgency::Routine`]: the unit that the other weights
 /// are multiples of (dynamic priority scoring, doi 10.1007/s10729-023-09648-1).
 pub const WEIGHT_ROUTINE: u32 = 1;

@@ -145,6 +145,8 @@ pub struct Slot {
     pub draws: u32,
     /// Where the next look-up for this version goes on, class by class; empty if at the heads.
     pub cursors: Vec<Cursor>,
+    /// When it was last offered to anybody, in whichever version.
+    pub offered_at: Option<Timestamp>,
 }
 
 impl Slot {
@@ -235,7 +237,7 @@ impl Slot {
 
 impl Fold for Slot {
     type Event = SlotEvent;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn evolve(mut self, event: &SlotEvent, at: Timestamp) -> Self {
         match event {
@@ -248,6 +250,7 @@ impl Fold for Slot {
                     facts: Some(SlotFacts::from(event)),
                     to_tell: self.to_tell,
                     to_tell_since: self.to_tell_since,
+                    offered_at: self.offered_at,
                     ..Self::default()
                 };
             }
@@ -257,13 +260,16 @@ impl Fold for Slot {
                     entry_id: event.entry_id.clone(),
                 };
                 self.hold(vec![offer], event.expires_at);
+                self.offered_at = Some(at);
                 self.draws += u32::from(event.draw.is_some());
             }
             SlotEvent::BatchHeld(event) => {
                 let offers = self.batch(&event.entry_ids);
                 self.hold(offers, event.expires_at);
+                self.offered_at = Some(at);
             }
             SlotEvent::SlotBroadcast(event) => {
+                self.offered_at = Some(at);
                 self.status = SlotStatus::Broadcast {
                     ends_at: event.ends_at,
                 };
@@ -288,6 +294,9 @@ impl Fold for Slot {
                 self.open(at);
             }
             SlotEvent::SlotFilled(event) => {
+                if event.auto {
+                    self.offered_at = Some(at);
+                }
                 self.end_offers(Some(&event.offer_id), OfferFate::Superseded, at);
                 self.status = SlotStatus::Filled {
                     offer_id: event.offer_id.clone(),

@@ -3,6 +3,7 @@
 mod batch;
 mod data;
 mod entry;
+mod explain;
 mod foreign;
 mod given;
 mod lottery;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callboard_contracts::Timestamp;
 use callboard_contracts::waitlist::Urgency;
-use callboard_domain::waitlist::rank::{Candidate, merge, weight};
+use callboard_domain::waitlist::rank::{Ahead, Candidate, Place, merge, weight};
 use proptest::prelude::*;
 
 use crate::given::entry_id;
@@ -104,6 +104,51 @@ proptest! {
         let waited = (now - urgent_joined).max(0);
         let ahead = routine.compare(&urgent, None, Timestamp::from_millis(now)).is_lt();
         prop_assert_eq!(ahead, now >= 9 * waited);
+    }
+}
+
+/// Bounded as the state machine's: what must hold for every list.
+const LISTS: u32 = 10_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: LISTS, ..ProptestConfig::default() })]
+
+    #[test]
+    fn those_ahead_are_the_first_ones_of_each_class_and_as_many_as_in_a_full_sort(
+        mut all in prop::collection::vec(candidate(), 1..40),
+        max_wait in ceiling(),
+        // Within the time of joining as well: a clock may be behind another.
+        now in 0..20_000i64,
+    ) {
+        let mut seen = HashSet::new();
+        all.retain(|candidate| seen.insert(candidate.entry_id.clone()));
+        let now = Timestamp::from_millis(now);
+        let classes = classes(&all);
+        all.sort_by(|a, b| a.compare(b, max_wait, now));
+        for (position, candidate) in all.iter().enumerate() {
+            let mut ahead = 0;
+            for (at, members) in classes.iter().enumerate() {
+                let class = Urgency::ALL.get(at).copied();
+                let first = Ahead::of(candidate, class, max_wait, now);
+                let held: Vec<_> = members.iter().map(|other| first.holds(other)).collect();
+                prop_assert!(held.is_sorted_by(|a, b| a >= b), "a prefix: {held:?}");
+                ahead += held.iter().filter(|held| **held).count();
+            }
+            prop_assert_eq!(ahead, position);
+        }
+    }
+
+    #[test]
+    fn the_ceiling_is_a_place_in_the_order_of_joining(
+        one in candidate(), max_wait in ceiling(), now in 0..20_000i64,
+    ) {
+        let one = Candidate { overridden_at: None, ..one };
+        let now = Timestamp::from_millis(now);
+        let place = Place::over_ceiling(max_wait, now);
+        let is_before = place.map(Ahead::JoinedBefore).is_some_and(|over| over.holds(&one));
+        // A clock that is behind the time of joining has nobody over a ceiling of more than 0.
+        let zero = max_wait == Some(Duration::ZERO);
+        prop_assert_eq!(is_before || zero, one.is_over(max_wait, now) || zero);
     }
 }
 

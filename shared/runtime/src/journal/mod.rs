@@ -41,6 +41,7 @@ mod commit;
 mod committed;
 mod correlation;
 mod error;
+mod history;
 mod item;
 mod passing;
 mod size;
@@ -58,6 +59,7 @@ pub use correlation::Correlated;
 pub use error::{
     AppendError, CommitError, Conflict, EVENTS_MAX, JournalError, TRANSACTION_ITEMS_MAX,
 };
+pub use history::History;
 pub use item::{Item, due_bucket};
 pub use passing::Passing;
 pub use size::{ITEM_BYTES_MAX, WRITE_UNIT_BYTES, item_bytes, write_units};

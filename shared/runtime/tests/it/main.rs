@@ -3,6 +3,7 @@
 mod batch;
 mod bulk;
 mod duplicates;
+mod ends;
 mod journal;
 mod lease;
 mod parcel;

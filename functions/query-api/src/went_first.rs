@@ -1,0 +1,172 @@
+//! Why slots went to others: the latest offers of an entry's service since it joined, from the
+//! streams of the slots and of those who were asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callboard_contracts::view::{RecentSlot, moment_prefix, recent_key};
+use callboard_contracts::waitlist::EntryEvent;
+use callboard_contracts::{SlotId, StreamId, Timestamp};
+use callboard_domain::waitlist::entry::{Entry, EntryFacts};
+use callboard_domain::waitlist::explain::{self, Compared, Turn, Way, Why};
+use callboard_domain::waitlist::slot::Slot;
+use callboard_runtime::http::Problem;
+use callboard_runtime::journal::{History, JournalError};
+use futures::future::{join_all, try_join_all};
+use serde_json::{Value, json};
+
+use crate::position::parts_of;
+use crate::{Deps, read_problem};
+
+/// Slots looked at, those offered last.
+const SLOTS_MAX: i32 = 10;
+
+/// Offers told, the latest ones.
+const OFFERS_MAX: usize = 10;
+
+/// Commits read of a slot: an offer is about two of them.
+const SLOT_COMMITS_MAX: usize = 192;
+
+/// Commits read of the entry, and of an entry that was asked.
+pub(crate) const ENTRY_COMMITS_MAX: usize = 192;
+
+/// Why others went first, as a member of an answer.
+pub(crate) async fn explain(
+    deps: &Deps,
+    own: &History<Entry>,
+    facts: &EntryFacts,
+) -> Result<Value, Problem> {
+    let key = recent_key(&facts.waitlist_id, &facts.service);
+    let since = moment_prefix(facts.joined_at);
+    let recent = deps.views.last::<RecentSlot>(&key, &since, SLOTS_MAX).await;
+    let recent = recent.map_err(|error| read_problem(&error))?;
+    let looked = recent
+        .iter()
+        .map(|slot| turns(deps, &slot.slot_id, own, facts));
+    let looked = join_all(looked).await;
+    let unread = looked.iter().filter(|turns| turns.is_none()).count();
+    let all: Vec<(Turn, bool)> = looked.into_iter().flatten().flatten().collect();
+    let whole = unread == 0
+        && own.whole
+        && recent.len() < usize::try_from(SLOTS_MAX).unwrap_or_default()
+        && all.iter().all(|(_, whole)| *whole);
+    let mut turns: Vec<Turn> = all.into_iter().map(|(turn, _)| turn).collect();
+    turns.sort_by_key(|turn| std::cmp::Reverse(turn.at));
+    let summary = summary(&turns);
+    let more = turns.len() > OFFERS_MAX;
+    turns.truncate(OFFERS_MAX);
+    let compared = turns.into_iter().map(|turn| beside(deps, own, turn));
+    let compared = try_join_all(compared).await;
+    let compared = compared.map_err(|error| read_problem(&error))?;
+    let offers: Vec<Value> = compared
+        .iter()
+        .map(|(turn, compared)| shown(turn, compared.as_ref()))
+        .collect();
+    Ok(json!({
+        "since": facts.joined_at,
+        "slots": summary,
+        "offers": offers,
+        "complete": whole && !more,
+    }))
+}
+
+/// All moments at which a slot was offered while the entry was on its list, each with whether the
+/// slot's stream was read as a whole. `None` if it holds what cannot be read.
+async fn turns(
+    deps: &Deps,
+    id: &SlotId,
+    own: &History<Entry>,
+    facts: &EntryFacts,
+) -> Option<Vec<(Turn, bool)>> {
+    let stream = StreamId::slot(id);
+    let history = deps
+        .journal
+        .history::<Slot>(&stream, SLOT_COMMITS_MAX)
+        .await;
+    let slot = match history {
+        Ok(slot) => slot,
+        Err(error) => {
+            tracing::warn!(%error, slot_id = %id, "a slot's offers cannot be explained");
+            return None;
+        }
+    };
+    let turns = explain::turns(
+        &facts.entry_id,
+        (slot.start, &slot.commits),
+        (own.start.clone(), &own.commits),
+    );
+    Some(turns.into_iter().map(|turn| (turn, slot.whole)).collect())
+}
+
+/// The turn beside whoever was asked.
+async fn beside(
+    deps: &Deps,
+    own: &History<Entry>,
+    mut turn: Turn,
+) -> Result<(Turn, Option<Compared>), JournalError> {
+    let Some(other) = turn.to.last().filter(|_| !matches!(turn.why, Why::Own(_))) else {
+        return Ok((turn, None));
+    };
+    let stream = StreamId::entry(&other.entry_id);
+    let history = deps.journal.history::<Entry>(&stream, ENTRY_COMMITS_MAX);
+    let commits: Vec<(Timestamp, Vec<EntryEvent>)> = history.await?.commits;
+    let compared = explain::compare(&turn, (own.start.clone(), &own.commits), &commits);
+    if turn.why == Why::ByRank && compared.as_ref().is_some_and(|it| !it.other_first) {
+        turn.why = Why::NotSeen;
+    }
+    Ok((turn, compared))
+}
+
+/// How many releases of slots there were, by what the latest offer of each meant.
+fn summary(turns: &[Turn]) -> Value {
+    let mut told = BTreeSet::new();
+    let mut by_reason: BTreeMap<&str, (u32, &'static str)> = BTreeMap::new();
+    let own = |turn: &&Turn| matches!(turn.why, Why::Own(_));
+    let others = turns.iter().filter(|turn| !own(turn));
+    // Once offered to the entry, a slot did not go to others before it.
+    for turn in turns.iter().filter(own).chain(others) {
+        if told.insert((&turn.facts.slot_id, turn.facts.version)) {
+            let (count, _) = by_reason
+                .entry(turn.why.code())
+                .or_insert((0, turn.why.to_person()));
+            *count += 1;
+        }
+    }
+    let reasons = by_reason.into_iter();
+    let reasons: Vec<Value> = reasons
+        .map(|(code, (count, words))| json!({ "code": code, "count": count, "slotsThat": words }))
+        .collect();
+    json!({ "count": told.len(), "byReason": reasons })
+}
+
+fn shown(turn: &Turn, compared: Option<&Compared>) -> Value {
+    let (way, entries) = match turn.way {
+        Way::Offered(entries) => ("offered", Some(entries)),
+        Way::TakenAtOnce => ("taken-at-once", Some(1)),
+        Way::Broadcast => ("broadcast", None),
+    };
+    let mut body = json!({
+        "slotId": turn.facts.slot_id,
+        "slotVersion": turn.facts.version,
+        "startsAt": turn.facts.starts_at,
+        "at": turn.at,
+        "asOf": turn.as_of,
+        "way": way,
+        "toEntries": entries,
+        "code": turn.why.code(),
+        "because": turn.why.sentence(),
+    });
+    if let Some(compared) = compared {
+        body["to"] = parts_of(&compared.other);
+        body["own"] = parts_of(&compared.own);
+    }
+    match &turn.why {
+        Why::PassedOver { recorded_at, .. } => body["recordedAt"] = json!(recorded_at),
+        Why::Drawn { draw, seed } => {
+            body["draw"] = json!({
+                "seed": seed, "number": draw.number, "pool": draw.pool, "digest": draw.digest
+            });
+        }
+        _ => {}
+    }
+    body
+}
