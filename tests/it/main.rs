@@ -12,6 +12,7 @@
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
+//! | [`explained`] | where somebody stands, and why others were asked first (I4, I12) |
 //! | [`faults`] | lost answers, throttles, outages, poison in the stream (I6, I9, I11) |
 //! | [`sending`] | one mail under its lease: cancels in between, unknown outcomes (I7, I13) |
 //! | [`least_privilege`] | a function may do what it does, and nothing else; every house is held to its roles |
@@ -31,6 +32,7 @@ mod calendars;
 mod crowd;
 mod end_to_end;
 mod evidence;
+mod explained;
 mod faults;
 mod house;
 mod least_privilege;

@@ -71,19 +71,27 @@ async fn a_history_holds_the_newest_commits_and_folds_to_the_state_of_a_load() {
     for number in 0..2 * SNAPSHOT_EVERY + 10 {
         let event = ParcelEvent::Noted(number.to_string());
         let commit = loaded.next(&cause(), world.now()).event(event).build();
-        journal.append(commit.expect("a commit")).await.expect("free");
+        journal
+            .append(commit.expect("a commit"))
+            .await
+            .expect("free");
         loaded = journal.load(&stream).await.expect("loaded");
     }
     let whole = journal.history::<Parcel>(&stream, 500).await.expect("read");
     assert!(whole.whole);
-    assert_eq!(whole.commits.len(), usize::try_from(loaded.number).expect("fits"));
+    assert_eq!(
+        whole.commits.len(),
+        usize::try_from(loaded.number).expect("fits")
+    );
     assert_eq!(whole.state(), loaded.state);
     let newest = journal.history::<Parcel>(&stream, 100).await.expect("read");
     assert!(!newest.whole);
     // Behind the snapshot of commit 64, which is the first of the newest hundred of 138.
     assert_eq!(newest.commits.len(), 74);
     assert_eq!(newest.state(), loaded.state);
-    let nothing = journal.history::<Parcel>(&stream_id("parcel#none"), 10).await;
+    let nothing = journal
+        .history::<Parcel>(&stream_id("parcel#none"), 10)
+        .await;
     let nothing = nothing.expect("read");
     assert!(nothing.whole && nothing.commits.is_empty());
 }
