@@ -75,12 +75,7 @@ async fn explain(
         .history::<Entry>(stream, ENTRY_COMMITS_MAX)
         .await
         .map_err(|error| read_problem(&error))?;
-    let entry = if own.whole {
-        own.state()
-    } else {
-        let loaded = deps.journal.load::<Entry>(stream).await;
-        loaded.map_err(|error| read_problem(&error))?.state
-    };
+    let entry = went_first::entry_of(deps, &own, stream).await?;
     let (position, score) = position::explain(deps, &entry, now).await?;
     body["position"] = position;
     body["score"] = score;

@@ -42,21 +42,25 @@ pub(crate) async fn explain(
             Value::Null,
         ));
     };
-    let stream = StreamId::waitlist(&facts.waitlist_id);
-    let policies = deps.journal.load::<Policies>(&stream).await;
-    let policies = policies.map_err(|error| read_problem(&error))?.state;
-    let numbered = policies.of(&facts.service);
+    let numbered = policy(deps, facts).await?;
     let max_wait = max_wait(&numbered);
     let score = score(&candidate, &numbered, max_wait, now);
     let position = match not_ranked(&entry.status) {
         Some((code, detail)) => unranked(code, detail),
         None => {
-            let groups = count(deps, facts, &candidate, max_wait, now).await?;
+            let groups = count(deps, facts, &candidate, max_wait, (now, COUNTED_MAX)).await?;
             let notes = notes(entry, &numbered);
             counted(&groups, &notes, now)
         }
     };
     Ok((position, score))
+}
+
+async fn policy(deps: &Deps, facts: &EntryFacts) -> Result<Numbered, Problem> {
+    let stream = StreamId::waitlist(&facts.waitlist_id);
+    let policies = deps.journal.load::<Policies>(&stream).await;
+    let policies = policies.map_err(|error| read_problem(&error))?.state;
+    Ok(policies.of(&facts.service))
 }
 
 fn max_wait(policy: &Numbered) -> Option<Duration> {
@@ -155,7 +159,7 @@ async fn count(
     facts: &EntryFacts,
     candidate: &Candidate,
     max_wait: Option<Duration>,
-    now: Timestamp,
+    (now, most): (Timestamp, u32),
 ) -> Result<Vec<(&'static str, Count)>, Problem> {
     let parts = parts(facts, candidate, max_wait, now);
     let counts = parts.iter().map(async |part| {
@@ -164,7 +168,7 @@ async fn count(
             after: part.after.as_deref(),
             before: part.before.as_deref(),
         };
-        let count = deps.views.count(span, COUNTED_MAX).await?;
+        let count = deps.views.count(span, most).await?;
         Ok((part.group, count))
     });
     try_join_all(counts)

@@ -12,6 +12,7 @@ use callboard_domain::waitlist::slot::Slot;
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::{History, JournalError};
 use futures::future::{join_all, try_join_all};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::position::parts_of;
@@ -29,12 +30,65 @@ const SLOT_COMMITS_MAX: usize = 192;
 /// Commits read of the entry, and of an entry that was asked.
 pub(crate) const ENTRY_COMMITS_MAX: usize = 192;
 
+/// The latest offers of an entry's service since it joined, the last one first.
+struct Looked {
+    turns: Vec<Turn>,
+    /// Whether they are all.
+    whole: bool,
+}
+
+/// What became of slots for an entry.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Reason {
+    pub(crate) code: &'static str,
+    /// Releases of slots that it holds for.
+    pub(crate) count: u32,
+    /// In words for the person.
+    pub(crate) slots_that: &'static str,
+    /// Whether other wishes would have changed it.
+    pub(crate) by_wish: bool,
+}
+
+/// The entry as it stands now.
+pub(crate) async fn entry_of(
+    deps: &Deps,
+    own: &History<Entry>,
+    stream: &StreamId,
+) -> Result<Entry, Problem> {
+    if own.whole {
+        return Ok(own.state());
+    }
+    let loaded = deps.journal.load::<Entry>(stream).await;
+    Ok(loaded.map_err(|error| read_problem(&error))?.state)
+}
+
 /// Why others went first, as a member of an answer.
 pub(crate) async fn explain(
     deps: &Deps,
     own: &History<Entry>,
     facts: &EntryFacts,
 ) -> Result<Value, Problem> {
+    let Looked { mut turns, whole } = look(deps, own, facts).await?;
+    let slots = summary(&turns);
+    let more = turns.len() > OFFERS_MAX;
+    turns.truncate(OFFERS_MAX);
+    let compared = turns.into_iter().map(|turn| beside(deps, own, turn));
+    let compared = try_join_all(compared).await;
+    let compared = compared.map_err(|error| read_problem(&error))?;
+    let offers = compared.iter();
+    let offers: Vec<Value> = offers
+        .map(|(turn, compared)| shown(turn, compared.as_ref()))
+        .collect();
+    Ok(json!({
+        "since": facts.joined_at,
+        "slots": slots,
+        "offers": offers,
+        "complete": whole && !more,
+    }))
+}
+
+async fn look(deps: &Deps, own: &History<Entry>, facts: &EntryFacts) -> Result<Looked, Problem> {
     let key = recent_key(&facts.waitlist_id, &facts.service);
     let since = moment_prefix(facts.joined_at);
     let recent = deps.views.last::<RecentSlot>(&key, &since, SLOTS_MAX).await;
@@ -43,30 +97,15 @@ pub(crate) async fn explain(
         .iter()
         .map(|slot| turns(deps, &slot.slot_id, own, facts));
     let looked = join_all(looked).await;
-    let unread = looked.iter().filter(|turns| turns.is_none()).count();
+    let read = looked.iter().all(Option::is_some);
     let all: Vec<(Turn, bool)> = looked.into_iter().flatten().flatten().collect();
-    let whole = unread == 0
+    let whole = read
         && own.whole
         && recent.len() < usize::try_from(SLOTS_MAX).unwrap_or_default()
         && all.iter().all(|(_, whole)| *whole);
     let mut turns: Vec<Turn> = all.into_iter().map(|(turn, _)| turn).collect();
     turns.sort_by_key(|turn| std::cmp::Reverse(turn.at));
-    let summary = summary(&turns);
-    let more = turns.len() > OFFERS_MAX;
-    turns.truncate(OFFERS_MAX);
-    let compared = turns.into_iter().map(|turn| beside(deps, own, turn));
-    let compared = try_join_all(compared).await;
-    let compared = compared.map_err(|error| read_problem(&error))?;
-    let offers: Vec<Value> = compared
-        .iter()
-        .map(|(turn, compared)| shown(turn, compared.as_ref()))
-        .collect();
-    Ok(json!({
-        "since": facts.joined_at,
-        "slots": summary,
-        "offers": offers,
-        "complete": whole && !more,
-    }))
+    Ok(Looked { turns, whole })
 }
 
 /// All moments at which a slot was offered while the entry was on its list, each with whether the
@@ -117,25 +156,25 @@ async fn beside(
 }
 
 /// How many releases of slots there were, by what the latest offer of each meant.
-fn summary(turns: &[Turn]) -> Value {
+fn summary(turns: &[Turn]) -> Vec<Reason> {
     let mut told = BTreeSet::new();
-    let mut by_reason: BTreeMap<&str, (u32, &'static str)> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, Reason> = BTreeMap::new();
     let own = |turn: &&Turn| matches!(turn.why, Why::Own(_));
     let others = turns.iter().filter(|turn| !own(turn));
-    // Once offered to the entry, a slot did not go to others before it.
+    // What was offered to the entry did not pass it by, whoever was asked as well.
     for turn in turns.iter().filter(own).chain(others) {
         if told.insert((&turn.facts.slot_id, turn.facts.version)) {
-            let (count, _) = by_reason
-                .entry(turn.why.code())
-                .or_insert((0, turn.why.to_person()));
-            *count += 1;
+            let code = turn.why.code();
+            let reason = reasons.entry(code).or_insert(Reason {
+                code,
+                count: 0,
+                slots_that: turn.why.to_person(),
+                by_wish: turn.why.is_by_wish(),
+            });
+            reason.count += 1;
         }
     }
-    let reasons = by_reason.into_iter();
-    let reasons: Vec<Value> = reasons
-        .map(|(code, (count, words))| json!({ "code": code, "count": count, "slotsThat": words }))
-        .collect();
-    json!({ "count": told.len(), "byReason": reasons })
+    reasons.into_values().collect()
 }
 
 fn shown(turn: &Turn, compared: Option<&Compared>) -> Value {

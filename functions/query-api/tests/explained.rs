@@ -26,6 +26,9 @@ use serde_json::{Value, json};
 /// When every question is asked.
 const NOW: Timestamp = Timestamp::from_millis(1_768_473_000_000);
 
+/// Signs the links.
+const KEYS: &str = "k1:bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleS0";
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 struct Api {
@@ -40,7 +43,11 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 impl Api {
     async fn open() -> Self {
         let world = World::with(Clock::real(), false).await;
-        let vars = [("JOURNAL_TABLE", "journal"), ("VIEWS_TABLE", "views")];
+        let vars = [
+            ("JOURNAL_TABLE", "journal"),
+            ("VIEWS_TABLE", "views"),
+            ("LINK_KEYS", KEYS),
+        ];
         let vars: Vars = vars
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
@@ -390,9 +397,7 @@ async fn each_offer_to_others_is_told_with_both_scores_and_its_reason_and_names_
     assert_eq!(told[2]["to"], parts("urgent", 9, 5));
     assert_eq!(told[2]["own"], parts("soon", 3, 7));
     assert_eq!(body["wentFirst"]["complete"], true);
-    let reasons = body["wentFirst"]["slots"]["byReason"]
-        .as_array()
-        .expect("a list");
+    let reasons = body["wentFirst"]["slots"].as_array().expect("a list");
     let codes: Vec<_> = reasons
         .iter()
         .map(|it| (&it["code"], &it["count"]))

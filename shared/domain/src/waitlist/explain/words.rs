@@ -61,6 +61,25 @@ impl Why {
         }
     }
 
+    /// Whether it follows from what the person can take: other wishes would have changed it.
+    #[must_use]
+    pub const fn is_by_wish(&self) -> bool {
+        matches!(
+            self,
+            Self::PassedOver {
+                reason: Ineligible::OtherLocation
+                    | Ineligible::OtherProvider
+                    | Ineligible::WrongDuration
+                    | Ineligible::OutsideDates
+                    | Ineligible::BlackoutDate
+                    | Ineligible::OutsideWindows
+                    | Ineligible::BeyondHorizon
+                    | Ineligible::TooShortNotice,
+                ..
+            }
+        )
+    }
+
     /// The reason for the person, said of slots in the plural: "three slots were …".
     #[must_use]
     pub const fn to_person(&self) -> &'static str {
