@@ -313,6 +313,7 @@ fn made(slot: &str, to: &Candidate, at: Timestamp) -> EntryEvent {
         proxy_id: None,
         batch: None,
         skip_limit: None,
+        zone: None,
         score: Some(Score {
             ..to.parts(Some(182 * DAY), at, (1, 1))
         }),
