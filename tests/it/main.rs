@@ -9,6 +9,7 @@
 //! | [`answers`] | links and answers: scanners, forgeries, too late, at once (I1, I2, I3) |
 //! | [`calendars`] | one clock and one appointment in mails, on pages and in calendar files |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
+//! | [`broadcast`] | a slot told to all at once: each hears of it once, the first has it (I1, I6, I7) |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
@@ -28,6 +29,7 @@
 mod alarms;
 mod answers;
 mod architecture;
+mod broadcast;
 mod calendars;
 mod crowd;
 mod end_to_end;

@@ -127,6 +127,13 @@ fn answered_page(answered: &Answered, token: &str) -> Response {
             let to = [(header::LOCATION, format!("./{token}"))];
             with_commit((StatusCode::SEE_OTHER, to).into_response(), commit)
         }
+        Answered::Before(shown) if shown.first_come => page::html(
+            StatusCode::OK,
+            of(
+                shown,
+                "You need not answer. If you do not want it, close this page.",
+            ),
+        ),
         Answered::Before(shown) => page::html(
             StatusCode::OK,
             of(

@@ -45,6 +45,9 @@ pub(crate) struct Shown {
     pub(crate) ends_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
+    /// It is not held: the first to accept has it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) first_come: bool,
     /// The zone in which people read its times.
     #[serde(skip)]
     pub(crate) zone: Zone,
@@ -79,12 +82,17 @@ fn policy() -> HeaderValue {
 
 /// What an offer's link shows. `note` is said first: what became of an answer.
 pub(crate) fn of_offer(shown: &Shown, token: &str, note: Option<&str>) -> String {
-    let (title, text) = words(shown.state);
+    let (title, text) = if shown.first_come {
+        FIRST_COME
+    } else {
+        words(shown.state)
+    };
     let note = note.map_or_else(String::new, |note| {
         format!("<p role=\"status\">{}</p>", escape(note))
     });
     let facts = facts(shown);
     let rest = match shown.state {
+        Standing::Open if shown.first_come => FIRST_COME_FORM.to_owned(),
         Standing::Open => FORM.to_owned(),
         // Relative to the page, wherever that is mounted.
         Standing::Accepted => format!(
@@ -101,6 +109,17 @@ const FORM: &str = "<form method=\"post\">\
     <button name=\"answer\" value=\"decline\">No, thank you</button></form>\
     <p>Nothing is decided until you press one of the two. \
     If you say no, you keep your place on the waitlist.</p>";
+
+const FIRST_COME: (&str, &str) = (
+    "An appointment is free",
+    "We have told several people of it, and hold it for nobody: \
+     the first to say yes gets it. Would you like it?",
+);
+
+const FIRST_COME_FORM: &str = "<form method=\"post\">\
+    <button name=\"answer\" value=\"accept\">Yes, I take it</button></form>\
+    <p>Nothing is decided until you press it. If you do not want this appointment, you need not \
+    do anything: you keep your place on the waitlist.</p>";
 
 const fn words(state: Standing) -> (&'static str, &'static str) {
     match state {
@@ -119,7 +138,7 @@ const fn words(state: Standing) -> (&'static str, &'static str) {
         ),
         Standing::Expired => (
             "The time to answer has passed",
-            "We no longer hold this appointment for you. You are still on the waitlist.",
+            "This appointment can no longer be had by this link. You are still on the waitlist.",
         ),
         Standing::Taken => (
             "Somebody else has this appointment",
@@ -262,6 +281,7 @@ mod tests {
             starts_at: at("2030-05-02T09:00:00Z"),
             ends_at: at("2030-05-02T09:30:00Z"),
             expires_at: at("2030-05-01T22:30:00Z"),
+            first_come: false,
             zone: "Europe/Berlin".parse().expect("a zone"),
         }
     }
@@ -293,6 +313,18 @@ mod tests {
             let has_calendar = page.contains("href=\"k1.e30.c2ln/calendar.ics\"");
             assert_eq!(has_calendar, state == Standing::Accepted, "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_broadcast_says_that_the_first_has_it_and_asks_nobody_to_decline() {
+        let page = page(&Shown {
+            first_come: true,
+            ..shown(Standing::Open)
+        });
+        assert!(page.contains("the first to say yes gets it"), "{page}");
+        assert!(page.contains("value=\"accept\""), "{page}");
+        assert!(!page.contains("value=\"decline\""), "{page}");
+        assert!(!page.contains("We hold"), "{page}");
     }
 
     #[test]

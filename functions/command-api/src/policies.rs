@@ -3,7 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use callboard_contracts::waitlist::{Mode, Policy};
+use callboard_contracts::waitlist::Policy;
 use callboard_contracts::{StreamId, WaitlistId};
 use callboard_domain::waitlist::policy::{self, Policies, SetPolicy};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
@@ -78,13 +78,7 @@ fn parse(deps: &Deps, value: &Value) -> Result<Policy, Problem> {
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let policy: Policy = parse_member(value, "")?;
-    if policy.rules.mode == Mode::Broadcast {
-        // The slot would be open to all who wait, and none of them be told.
-        let message = "`broadcast` is not served yet; `batch` asks up to 20 at once";
-        return Err(Problem::invalid_at("/mode", message));
-    }
-    Ok(policy)
+    parse_member(value, "")
 }
 
 fn refused_policy(refusal: &Refusal) -> Problem {

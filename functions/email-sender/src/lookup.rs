@@ -36,6 +36,8 @@ pub struct Facts {
 
 /// The event that a notification is about.
 pub struct Caused {
+    /// Its full type, as it would be written today.
+    pub event_type: String,
     /// Its data, as they would be written today.
     pub data: Value,
     /// When it happened.
@@ -80,7 +82,11 @@ fn caused(commit: Committed, index: u32) -> Result<Option<Caused>, DecodeError> 
         return Ok(None);
     };
     match version::as_written_today(event.event_type, event.data) {
-        Ok((_, data)) => Ok(Some(Caused { data, at })),
+        Ok((event_type, data)) => Ok(Some(Caused {
+            event_type,
+            data,
+            at,
+        })),
         Err(DecodeError::Data { .. }) => Ok(None),
         Err(error) => Err(error),
     }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_contracts::Timestamp;
 use callboard_contracts::link::OfferLink;
 use callboard_contracts::notification::DropReason;
-use callboard_contracts::waitlist::OfferMade;
+use callboard_contracts::waitlist::BroadcastEvent;
+use callboard_contracts::{DomainEvent, EntryEvent, RecipientId, Timestamp};
 use callboard_domain::notifications::definition::{Context, Definition, Link, Person, Rendered};
 use callboard_domain::notifications::gate::{self, Addressee};
 use callboard_domain::notifications::notification::Notification;
+use callboard_domain::waitlist::slot;
 
 use crate::compose::{ComposeError, Draft, compose};
 use crate::contact::Contact;
@@ -48,7 +49,9 @@ pub fn prepare(
     let (Some(contact), Some(cause)) = (&facts.contact, cause) else {
         return Err(unrenderable());
     };
-    let rendered = render(deps, definition, contact, cause, facts).ok_or_else(unrenderable)?;
+    let to = &planned.recipient_id;
+    let rendered = render(deps, definition, (to, contact), cause, facts);
+    let rendered = rendered.ok_or_else(unrenderable)?;
     let appointment = definition.calendar.as_ref();
     let appointment = appointment.and_then(|it| it.file(&cause.data, &deps.organizer, cause.at));
     let draft = Draft {
@@ -82,11 +85,11 @@ fn addressee(contact: &Contact) -> Addressee {
 fn render(
     deps: &Deps,
     definition: &Definition,
-    contact: &Contact,
+    (to, contact): (&RecipientId, &Contact),
     cause: &Caused,
     facts: &Facts,
 ) -> Option<Rendered> {
-    let links = links(deps, definition, cause)?;
+    let links = links(deps, definition, to, cause)?;
     let context = Context {
         data: &cause.data,
         personal: &facts.personal,
@@ -107,20 +110,47 @@ fn render(
 }
 
 /// The links that the wording may hold, signed until they are of no use any more.
-fn links(deps: &Deps, definition: &Definition, cause: &Caused) -> Option<BTreeMap<String, String>> {
+fn links(
+    deps: &Deps,
+    definition: &Definition,
+    to: &RecipientId,
+    cause: &Caused,
+) -> Option<BTreeMap<String, String>> {
     let sign = |link: &Link| match link {
         Link::Offer => {
-            let offer: OfferMade = serde_json::from_value(cause.data.clone()).ok()?;
-            let claims = OfferLink {
-                slot: offer.slot_id,
-                version: offer.slot_version,
-                offer: offer.offer_id,
-                entry: offer.entry_id,
-            };
-            let token = deps.keys.sign(&claims, offer.expires_at);
+            let (claims, expires_at) = offer(cause, to)?;
+            let token = deps.keys.sign(&claims, expires_at);
             let url = format!("{}/o/{token}", deps.public_url);
             Some((link.as_str().to_owned(), url))
         }
     };
     definition.links.iter().map(sign).collect()
+}
+
+/// The offer that the event makes to this person, and until when it can be accepted.
+fn offer(cause: &Caused, to: &RecipientId) -> Option<(OfferLink, Timestamp)> {
+    let (event_type, data) = (&cause.event_type, &cause.data);
+    if let Ok(EntryEvent::OfferMade(offer)) = EntryEvent::decode(event_type, data.clone()) {
+        let claims = OfferLink {
+            slot: offer.slot_id,
+            version: offer.slot_version,
+            offer: offer.offer_id,
+            entry: offer.entry_id,
+        };
+        return Some((claims, offer.expires_at));
+    }
+    let Ok(BroadcastEvent::BroadcastAnnounced(open)) =
+        BroadcastEvent::decode(event_type, data.clone())
+    else {
+        return None;
+    };
+    let mut invited = open.invited.into_iter();
+    let entry = invited.find(|one| one.recipient_id == *to)?.entry_id;
+    let claims = OfferLink {
+        offer: slot::offer_id(&open.slot_id, open.slot_version, &entry),
+        slot: open.slot_id,
+        version: open.slot_version,
+        entry,
+    };
+    Some((claims, open.expires_at))
 }

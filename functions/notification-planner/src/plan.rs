@@ -5,9 +5,9 @@
 //! a redelivered event finds its own work done.
 
 use callboard_contracts::notification::{CauseRef, NotificationPlanned};
-use callboard_contracts::{Cause, Envelope, NotificationId, StreamId, version};
+use callboard_contracts::{Cause, Envelope, NotificationId, RecipientId, StreamId, version};
 use callboard_domain::foreign::Registry;
-use callboard_domain::notifications::definition::{Catalogue, Definition};
+use callboard_domain::notifications::definition::{Catalogue, Definition, FactError};
 use callboard_domain::notifications::notification::{self as rules, KEPT_FOR, Notification};
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
 use callboard_runtime::{Clock, Failure, Timestamp};
@@ -41,13 +41,18 @@ pub async fn run(deps: &Deps, event: &Envelope) -> Result<usize, Failure> {
     let mut planned = 0;
     let mut failure: Option<Failure> = None;
     for definition in deps.catalogue.for_event(&event.event_type) {
-        match plan(deps, definition, &event, &cause).await {
-            Ok(()) => planned += 1,
-            // What may pass is told rather than what may not: the message must come back.
-            Err(error) if failure.as_ref().is_none_or(|known| !known.is_retryable()) => {
-                failure = Some(error);
+        let commits = match commits(definition, &event, &cause, deps.clock.now()) {
+            Ok(commits) => commits,
+            Err(error) => {
+                failure = worse(failure, error);
+                continue;
             }
-            Err(_) => {}
+        };
+        for commit in commits {
+            match plan(deps, definition, commit).await {
+                Ok(()) => planned += 1,
+                Err(error) => failure = worse(failure, error),
+            }
         }
     }
     if planned == 0 && failure.is_none() {
@@ -70,13 +75,15 @@ fn read(deps: &Deps, event: &Envelope) -> Result<Envelope, Failure> {
     }
 }
 
-async fn plan(
-    deps: &Deps,
-    definition: &Definition,
-    event: &Envelope,
-    cause: &Cause,
-) -> Result<(), Failure> {
-    let commit = commit(definition, event, cause, deps.clock.now())?;
+/// What may pass is told rather than what may not: the message must come back.
+fn worse(known: Option<Failure>, other: Failure) -> Option<Failure> {
+    match known {
+        Some(known) if known.is_retryable() || !other.is_retryable() => Some(known),
+        _ => Some(other),
+    }
+}
+
+async fn plan(deps: &Deps, definition: &Definition, commit: Commit) -> Result<(), Failure> {
     let stream = commit.stream().clone();
     match deps.journal.append(commit).await {
         Ok(_) => {
@@ -94,21 +101,32 @@ async fn plan(
     }
 }
 
-/// The commit that plans one notification; `cause` is of the event as it came.
+/// The commits that plan the notifications of one definition, one for each who is told; `cause`
+/// is of the event as it came.
 ///
 /// # Errors
 /// Terminal, when `event` does not say for whom or where it stands.
-pub fn commit(
+pub fn commits(
     definition: &Definition,
     event: &Envelope,
     cause: &Cause,
     now: Timestamp,
-) -> Result<Commit, Failure> {
-    let facts = |error: callboard_domain::notifications::definition::FactError| {
-        Failure::terminal(format!("definition {}: {error}", definition.id))
-    };
-    let recipient_id = definition.recipient_of(&event.data).map_err(facts)?;
+) -> Result<Vec<Commit>, Failure> {
+    let facts =
+        |error: FactError| Failure::terminal(format!("definition {}: {error}", definition.id));
+    let recipients = definition.recipients_of(&event.data).map_err(facts)?;
     let expires_at = definition.expires_at(&event.data).map_err(facts)?;
+    let of = |recipient| commit(definition, event, cause, (recipient, expires_at), now);
+    recipients.into_iter().map(of).collect()
+}
+
+fn commit(
+    definition: &Definition,
+    event: &Envelope,
+    cause: &Cause,
+    (recipient_id, expires_at): (RecipientId, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<Commit, Failure> {
     let notification_id = NotificationId::derived(&event.id, &recipient_id, &definition.id);
     let planned = NotificationPlanned {
         notification_id,

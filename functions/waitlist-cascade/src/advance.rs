@@ -91,7 +91,7 @@ pub enum Outcome {
 }
 
 /// Whether a try settled the matter.
-enum Try<T> {
+pub(crate) enum Try<T> {
     Settled(T),
     /// Somebody else committed to the slot: everything is to be decided anew.
     SlotMoved,
@@ -140,11 +140,11 @@ pub async fn run(
 }
 
 /// One decision on one reading of the slot.
-struct Turn<'a> {
-    deps: &'a Deps,
-    slot: &'a Loaded<Slot>,
-    cause: &'a Cause,
-    now: Timestamp,
+pub(crate) struct Turn<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) slot: &'a Loaded<Slot>,
+    pub(crate) cause: &'a Cause,
+    pub(crate) now: Timestamp,
 }
 
 impl Turn<'_> {
@@ -154,17 +154,16 @@ impl Turn<'_> {
         };
         match slot::next_step(&self.slot.state, self.timing(), self.now) {
             Step::Nothing => Ok(Try::Settled(Outcome::Nothing)),
-            Step::Wait { until } => Ok(Try::Settled(Outcome::Waits { until })),
+            Step::Wait { until } => {
+                self.tell_more(facts, known).await?;
+                Ok(Try::Settled(Outcome::Waits { until }))
+            }
             Step::Close => {
                 let events = slot::close(&self.slot.state, self.timing(), self.now);
                 self.commit_slot(events.map_err(impossible)?, Outcome::Closed)
                     .await
             }
-            Step::Broadcast => {
-                let events = slot::broadcast(&self.slot.state, self.timing(), self.now);
-                self.commit_slot(events.map_err(impossible)?, Outcome::Broadcast)
-                    .await
-            }
+            Step::Broadcast => self.broadcast(facts, known).await,
             Step::FindCandidates { want, draw } => self.find(facts, known, want, draw).await,
         }
     }
@@ -191,7 +190,7 @@ impl Turn<'_> {
         Err(Failure::retryable("the entries kept changing"))
     }
 
-    async fn nobody(
+    pub(crate) async fn nobody(
         &self,
         search: &Search<'_>,
         selection: &Selection<'_>,
@@ -293,7 +292,7 @@ impl Turn<'_> {
         }
     }
 
-    fn slot_commit(&self, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
+    pub(crate) fn slot_commit(&self, events: Vec<SlotEvent>) -> Result<Commit, Failure> {
         self.commit_of(self.slot, events)
     }
 
@@ -319,7 +318,7 @@ fn still_nobody(slot: &Slot) -> Outcome {
 }
 
 /// A refusal of what the rules themselves have just asked for.
-fn impossible(refusal: Refusal) -> Failure {
+pub(crate) fn impossible(refusal: Refusal) -> Failure {
     Failure::terminal(format!(
         "the slot refuses its own next step: {}",
         refusal.code()

@@ -5,6 +5,7 @@
 //! what is true stands in the journal.
 
 pub mod advance;
+pub mod announce;
 pub mod look_up;
 pub mod message;
 mod search;
@@ -90,6 +91,9 @@ pub async fn run(deps: &Deps, message: &Message) -> Result<(), Failure> {
         Ask::Due { slot_id, due_at } => {
             let outcome = step(deps, slot_id, None, cause).await?;
             not_too_early(&outcome, *due_at, deps.clock.now())
+        }
+        Ask::Broadcast { slot_id, version } => {
+            announce::go_on(deps, slot_id, *version, None, cause).await
         }
         Ask::Entry(entry_id) => look_for_slots(deps, entry_id, cause).await,
     }

@@ -29,6 +29,13 @@ pub enum Ask {
         /// When the work was said to be due.
         due_at: Timestamp,
     },
+    /// A broadcast of which not all were told.
+    Broadcast {
+        /// The slot.
+        slot_id: SlotId,
+        /// Its version.
+        version: u32,
+    },
     /// An entry that an open slot may suit now.
     Entry(EntryId),
 }
@@ -85,6 +92,9 @@ fn due(envelope: Envelope) -> Result<Ask, Failure> {
         event_type: Due::TYPE.to_owned(),
         source,
     })?;
+    if let Some((slot_id, version)) = due.stream.as_broadcast() {
+        return Ok(Ask::Broadcast { slot_id, version });
+    }
     Ok(Ask::Due {
         slot_id: slot_in(&due.stream)?,
         due_at: due.due_at,

@@ -87,6 +87,20 @@ impl<'a> Search<'a> {
             }
             return Ok(selection);
         }
+        self.by_rank(selection).await
+    }
+
+    /// Chooses at most `want`, by rank, who are told of a broadcast.
+    ///
+    /// # Errors
+    /// [`Failure`] (retryable) when the tables cannot be read.
+    pub async fn select_to_tell(&mut self, want: usize) -> Result<Selection<'a>, Failure> {
+        let (timing, now) = (self.deps.timing, self.now);
+        self.by_rank(Selection::to_tell(self.slot, want, timing, now))
+            .await
+    }
+
+    async fn by_rank(&mut self, mut selection: Selection<'a>) -> Result<Selection<'a>, Failure> {
         let mut at = 0;
         while !selection.is_full() && selection.passed().len() < PASSED_MAX {
             let Some((id, mark)) = self.at(at).await? else {
@@ -136,6 +150,14 @@ impl<'a> Search<'a> {
     /// them; `None` if there are none.
     #[must_use]
     pub fn look_behind(&self, selection: &Selection<'_>) -> Option<Look> {
+        let (look, is_last) = self.looked_at(selection);
+        (!is_last).then_some(look)
+    }
+
+    /// What is recorded of a search that does not come back to anybody, and whether nobody is
+    /// waiting behind those looked at.
+    #[must_use]
+    pub fn looked_at(&self, selection: &Selection<'_>) -> (Look, bool) {
         let look = Look {
             as_of: self.look_up.as_of(),
             passed: selection.passed().to_vec(),
@@ -143,7 +165,7 @@ impl<'a> Search<'a> {
             draw: None,
         };
         let goes_on = !self.look_up.is_at_end() && look.cursors != self.slot.cursors;
-        goes_on.then_some(look)
+        (look, !goes_on)
     }
 
     /// How fresh the view was in which they were found.

@@ -14,8 +14,9 @@ use crate::view::Key;
 /// has just written the same stream, and that we read again what it left.
 const TRIES_MAX: u32 = 4;
 
-/// The kind of stream that holds a waitlist's policies.
-const POLICIES: &str = "waitlist";
+/// Kinds of stream of which no view is made: a waitlist's policies, and whom a slot's broadcast was
+/// told to.
+const NOT_SHOWN: [&str; 2] = ["waitlist", "broadcast"];
 
 /// What the projector needs to do its work.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub enum Outcome {
         /// The commit's number.
         applied: u64,
     },
-    /// A waitlist's policy: whoever needs it reads it in its own stream.
+    /// No view is made of it: whoever needs it reads it in its own stream.
     NothingToShow,
     /// They had seen this commit or a later one already.
     UpToDate {
@@ -55,7 +56,7 @@ pub enum Outcome {
 pub async fn run(deps: &Deps, stream: &StreamId, reached: Option<u64>) -> Result<Outcome, Failure> {
     let kind = match (Kind::of(stream), stream.kind()) {
         (Some(kind), _) => kind,
-        (None, POLICIES) => return Ok(Outcome::NothingToShow),
+        (None, kind) if NOT_SHOWN.contains(&kind) => return Ok(Outcome::NothingToShow),
         (None, kind) => {
             let reason = format!("no view is made of a stream of kind `{kind}`");
             return Err(Failure::terminal(reason));

@@ -128,7 +128,8 @@ impl Document for SlotView {
             key: key(board_key(&self.waitlist_id), sk.clone()),
             doc: doc.clone(),
         }];
-        if self.state == "open" {
+        // Who comes while a slot is broadcast is told of it.
+        if ["open", "broadcast"].contains(&self.state.as_str()) {
             let pk = open_slots_key(&self.waitlist_id, &self.service);
             rows.push(Row {
                 key: key(pk, sk),

@@ -27,4 +27,4 @@ pub use notification::{NotificationEvent, NotificationId};
 pub use recipient::RecipientEvent;
 pub use stream::{DecodeError, DomainEvent, Fold, Handling, StreamId, Unfolded, Visibility};
 pub use time::Timestamp;
-pub use waitlist::{EntryEvent, SlotEvent, WaitlistEvent};
+pub use waitlist::{BroadcastEvent, EntryEvent, SlotEvent, WaitlistEvent};

@@ -26,6 +26,19 @@ impl StreamId {
         Self(format!("slot#{id}"))
     }
 
+    /// The stream of one version's broadcast of a slot.
+    #[must_use]
+    pub fn broadcast(slot: &SlotId, version: u32) -> Self {
+        Self(format!("broadcast#{slot}#{version}"))
+    }
+
+    /// The slot and version whose broadcast this stream is; `None` if it is none.
+    #[must_use]
+    pub fn as_broadcast(&self) -> Option<(SlotId, u32)> {
+        let (slot, version) = self.0.strip_prefix("broadcast#")?.split_once('#')?;
+        Some((SlotId::parse(slot).ok()?, version.parse().ok()?))
+    }
+
     /// The stream of a waitlist entry.
     #[must_use]
     pub fn entry(id: &EntryId) -> Self {

@@ -8,7 +8,7 @@ use crate::envelope::Envelope;
 use crate::notification::NotificationEvent;
 use crate::recipient::RecipientEvent;
 use crate::stream::{DecodeError, DomainEvent};
-use crate::waitlist::{EntryEvent, SlotEvent, WaitlistEvent};
+use crate::waitlist::{BroadcastEvent, EntryEvent, SlotEvent, WaitlistEvent};
 
 /// Prefix of all types that are made here; every other type is foreign.
 pub const OWN: &str = "callboard.";
@@ -52,8 +52,9 @@ pub fn as_written_today(event_type: String, data: Value) -> Result<(String, Valu
     if !event_type.starts_with(OWN) {
         return Ok((event_type, data));
     }
-    let sets: [(&[&str], Renew); 6] = [
+    let sets: [(&[&str], Renew); 7] = [
         (SlotEvent::TYPES, renewed::<SlotEvent>),
+        (BroadcastEvent::TYPES, renewed::<BroadcastEvent>),
         (EntryEvent::TYPES, renewed::<EntryEvent>),
         (WaitlistEvent::TYPES, renewed::<WaitlistEvent>),
         (NotificationEvent::TYPES, renewed::<NotificationEvent>),

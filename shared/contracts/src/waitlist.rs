@@ -1,14 +1,16 @@
-//! Events of slots, of waitlist entries, and of a waitlist's policy.
+//! Events of slots, of broadcasts, of waitlist entries, and of a waitlist's policy.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod broadcast;
 mod entry;
 mod local;
 mod policy;
 mod preferences;
 mod slot;
 
+pub use broadcast::{AudienceSearched, BroadcastAnnounced, BroadcastEvent, Invited};
 pub use entry::{
     EntryEvent, EntryJoined, EntryLeft, EntryPaused, EntryResumed, OfferAccepted, OfferDeclined,
     OfferLapsed, OfferMade, OfferSuperseded, OfferWithdrawn, OverrideReason, PauseReason,

@@ -2,7 +2,7 @@
 
 use callboard_contracts::command::CommandEvent;
 use callboard_contracts::{
-    EntryEvent, NotificationEvent, RecipientEvent, SlotEvent, WaitlistEvent,
+    BroadcastEvent, EntryEvent, NotificationEvent, RecipientEvent, SlotEvent, WaitlistEvent,
 };
 
 mod embedded {
@@ -19,6 +19,7 @@ pub static NOTIFICATIONS: &[(&str, &str)] = embedded::NOTIFICATIONS;
 pub fn own_event_types() -> impl Iterator<Item = &'static str> {
     [
         SlotEvent::TYPES,
+        BroadcastEvent::TYPES,
         EntryEvent::TYPES,
         WaitlistEvent::TYPES,
         NotificationEvent::TYPES,

@@ -4,6 +4,7 @@
 //! entries is decided by [`cascade`] and committed in one transaction. What a slot needs of the
 //! policy it takes with it when it is released.
 
+pub mod broadcast;
 pub mod cascade;
 pub mod entry;
 pub mod explain;
@@ -18,6 +19,7 @@ pub mod slot;
 pub mod timing;
 pub mod window;
 
+pub use broadcast::Audience;
 pub use callboard_contracts::waitlist::Ineligible;
 pub use entry::{Entry, EntryStatus};
 pub use policy::Policies;

@@ -64,8 +64,8 @@ async fn every_action_that_a_role_allows_is_called_or_justified() {
     );
     let copy = with_role(
         "WaitlistCascadeRole",
-        "['slot#*', 'entry#*']",
-        "['slot#*', 'entry#*', 'event#*']",
+        "['slot#*', 'entry#*', 'broadcast#*']",
+        "['slot#*', 'entry#*', 'broadcast#*', 'event#*']",
     );
     let findings = Comparison::of(&copy, &recordings).findings(&justified);
     let expected =

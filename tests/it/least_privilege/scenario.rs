@@ -35,6 +35,7 @@ pub async fn everything() -> Vec<Recording> {
     forgotten(&house).await;
     sweep(&house).await;
     policy(&house).await;
+    broadcast(&house).await;
     given_up(&house).await;
     let mut recordings = vec![recording(&house)];
     house.close().await;
@@ -66,6 +67,19 @@ async fn policy(house: &House) {
     let body = json!({ "windowSeconds": WINDOW.as_secs(), "mode": { "is": "sequential" } });
     let path = "/v1/waitlists/clinic/policy?service=dental";
     house.api.json("PUT", path, &body).await.expect(201);
+}
+
+/// A slot is told to all who wait for it.
+async fn broadcast(house: &House) {
+    let body = json!({ "windowSeconds": WINDOW.as_secs(), "mode": { "is": "broadcast" } });
+    let path = "/v1/waitlists/salon/policy";
+    house.api.json("PUT", path, &body).await.expect(201);
+    let finn = house.register("finn").await;
+    house.join("salon", &finn, "routine").await;
+    let released = house.release("salon", WINDOW).await;
+    let link = house.offer_to(&finn).await;
+    house.press(&link, "accept").await.expect(200);
+    house.slot_when(&released.slot, "booked").await;
 }
 
 /// Each view, a timeline, a notification; a link that is opened; a request that is repeated by

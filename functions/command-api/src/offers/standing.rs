@@ -62,8 +62,14 @@ impl Offer {
                 Some(OfferFate::Expired) => Standing::Expired,
                 Some(OfferFate::Superseded | OfferFate::Booked) => Standing::Taken,
                 Some(OfferFate::Withdrawn) => Standing::Withdrawn,
-                None => Standing::Superseded,
+                None => told_of(&slot.status, now),
             },
+        };
+        let (expires_at, first_come) = match &slot.status {
+            _ if state != Standing::Open => (None, false),
+            SlotStatus::Broadcast { ends_at } => (Some(*ends_at), true),
+            SlotStatus::Held { expires_at, .. } => (Some(*expires_at), false),
+            _ => (None, false),
         };
         Shown {
             state,
@@ -72,13 +78,24 @@ impl Offer {
             provider: facts.and_then(|facts| facts.provider.clone()),
             starts_at: facts.map(|facts| facts.starts_at),
             ends_at: facts.map(|facts| facts.ends_at),
-            expires_at: match &slot.status {
-                SlotStatus::Held { expires_at, .. } if state == Standing::Open => Some(*expires_at),
-                _ => None,
-            },
+            expires_at,
+            first_come,
             zone: facts
                 .and_then(|facts| facts.zone.as_ref()?.parse().ok())
                 .unwrap_or_else(|| deps.clinic_zone.clone()),
+        }
+    }
+}
+
+/// How a slot stands for somebody who was told of its broadcast, and was never offered it alone.
+fn told_of(slot: &SlotStatus, now: Timestamp) -> Standing {
+    match slot {
+        SlotStatus::Broadcast { ends_at } if now < *ends_at => Standing::Open,
+        SlotStatus::Broadcast { .. } | SlotStatus::OpenedToPublic => Standing::Expired,
+        SlotStatus::Filled { .. } | SlotStatus::Booked { .. } => Standing::Taken,
+        SlotStatus::Withdrawn => Standing::Withdrawn,
+        SlotStatus::Absent | SlotStatus::Open { .. } | SlotStatus::Held { .. } => {
+            Standing::Superseded
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The commands of staff and of an entry: once, again, and against each other.
 
 mod batches;
+mod broadcasts;
 mod entries;
 mod policies;
 mod slots;

@@ -67,7 +67,6 @@ async fn a_policy_that_cannot_be_kept_is_named_by_its_pointer() {
             "/mode/size",
         ),
         ("mode", json!({"is": "auction"}), "invalid", "/mode"),
-        ("mode", json!({"is": "broadcast"}), "invalid", "/mode"),
         ("zone", json!("Mars/Olympus"), "policy", "/zone"),
         (
             "quietHours",

@@ -64,6 +64,36 @@ async fn an_offer_carries_a_link_that_command_api_will_honour() {
     assert!(keys.verify::<OfferLink>(token, expires).is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_person_whom_a_broadcast_is_told_to_has_a_link_of_their_own() {
+    use callboard_contracts::link::OfferLink;
+    use callboard_domain::waitlist::slot;
+    use callboard_runtime::token::Keys;
+
+    let world = World::open().await;
+    let expires = NOON.plus(Duration::from_secs(1_800));
+    let people = ["usr-1", "usr-2"];
+    let planned = world.broadcast(&people, expires).await;
+    let keys = Keys::parse(&world.vars["LINK_KEYS"]).unwrap();
+    for (person, planned) in people.iter().zip(&planned) {
+        let address = format!("{person}@example.com");
+        world.register(person, &address, &[]).await;
+        world.deliver(planned).await;
+        let mails = world.mails().await;
+        let mail = mails.iter().find(|mail| mail.to == [address.clone()]);
+        let text = &mail.unwrap().text;
+        let (_, after) = text.split_once("http://127.0.0.1:8080/o/").unwrap();
+        let token = after.split_whitespace().next().unwrap();
+        let claims: OfferLink = keys.verify(token, world.now()).unwrap();
+        let entry = format!("of-{person}").parse().unwrap();
+        let offer = slot::offer_id(&claims.slot, 2, &entry);
+        assert_eq!((claims.slot.as_str(), claims.version), ("slot-0900", 2));
+        assert_eq!((claims.entry, claims.offer), (entry, offer));
+        assert!(keys.verify::<OfferLink>(token, expires).is_err());
+        assert!(text.contains("the first to say yes gets it"), "{text}");
+    }
+}
+
 /// The one test with a socket, and so on real time: settings to provider, as `main` builds it.
 #[tokio::test]
 async fn a_function_built_from_settings_alone_sends_over_a_socket() {

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use callboard_contracts::foreign::ForeignEvent;
 use callboard_contracts::notification::{CauseRef, Channel, NotificationPlanned};
 use callboard_contracts::stream::Unfolded;
-use callboard_contracts::waitlist::OfferMade;
+use callboard_contracts::waitlist::{BroadcastAnnounced, BroadcastEvent, Invited, OfferMade};
 use callboard_contracts::{
     Cause, DomainEvent, EntryEvent, Envelope, NotificationEvent, NotificationId, RecipientId,
     StreamId, Timestamp,
@@ -150,6 +150,40 @@ impl World {
         let caused = self.record::<EntryEvent>(stream, offer.into(), NOON).await;
         self.plan(&caused, recipient, "waitlist-offer", Some(expires_at), NOON)
             .await
+    }
+
+    /// A broadcast to these people, each with an entry `of-<id>`, and the notifications planned
+    /// because of it.
+    pub async fn broadcast(&self, people: &[&str], expires_at: Timestamp) -> Vec<Planned> {
+        let invited = people.iter().map(|person| Invited {
+            entry_id: format!("of-{person}").parse().unwrap(),
+            recipient_id: person.parse().unwrap(),
+            proxy_id: None,
+        });
+        let told = BroadcastAnnounced {
+            waitlist_id: "w-physio".parse().unwrap(),
+            slot_id: "slot-0900".parse().unwrap(),
+            slot_version: 2,
+            service: "physio".to_owned(),
+            starts_at: NOON.plus(Duration::from_secs(86_400)),
+            ends_at: NOON.plus(Duration::from_secs(88_200)),
+            expires_at,
+            location: None,
+            provider: None,
+            zone: None,
+            invited: invited.collect(),
+        };
+        let stream = StreamId::broadcast(&told.slot_id, 2);
+        let caused = self
+            .record::<BroadcastEvent>(stream, told.into(), NOON)
+            .await;
+        let mut planned = Vec::new();
+        for person in people {
+            let until = Some(expires_at);
+            let one = self.plan(&caused, person, "waitlist-broadcast", until, NOON);
+            planned.push(one.await);
+        }
+        planned
     }
 
     /// An offer that code deployed after this one wrote, and the notification planned because of

@@ -207,7 +207,9 @@ fn the_plan_of_a_foreign_event_with_long_ids_fits_into_one_write_unit() {
     event.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
     let catalogue = Catalogue::builtin().unwrap();
     for definition in catalogue.for_event(&event.event_type) {
-        let commit = plan::commit(definition, &event, &event.as_cause(), NOON).unwrap();
+        let commit = plan::commits(definition, &event, &event.as_cause(), NOON)
+            .unwrap()
+            .remove(0);
         assert!(
             commit.bytes() <= WRITE_UNIT_BYTES,
             "{} bytes",
@@ -292,7 +294,9 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         let mut definitions = catalogue.for_event(event_type).peekable();
         assert!(definitions.peek().is_some(), "{event_type}");
         for definition in definitions {
-            let commit = plan::commit(definition, &event, &event.as_cause(), NOON).unwrap();
+            let commit = plan::commits(definition, &event, &event.as_cause(), NOON)
+                .unwrap()
+                .remove(0);
             assert!(
                 commit.bytes() <= WRITE_UNIT_BYTES,
                 "{}: {} bytes",

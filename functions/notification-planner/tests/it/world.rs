@@ -57,6 +57,11 @@ impl World {
         self.kit.faults().costs()
     }
 
+    /// The faults between the function and its services.
+    pub fn faults(&self) -> &callboard_testkit::Faults {
+        self.kit.faults()
+    }
+
     /// The notification that follows from an event, as it stands in the journal.
     pub async fn planned(
         &self,

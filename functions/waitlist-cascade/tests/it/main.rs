@@ -1,6 +1,7 @@
 //! The cascade against the embedded engine, in process and on virtual time.
 
 mod binary;
+mod broadcasts;
 mod endings;
 mod entries;
 mod messages;

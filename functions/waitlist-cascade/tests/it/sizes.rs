@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use callboard_contracts::waitlist::{Mode, Preferences, Urgency};
+use callboard_contracts::waitlist::{Cursor, Mode, Preferences, Urgency};
 use callboard_contracts::{Cause, EntryId, Fold, SlotId, StreamId, Timestamp};
+use callboard_domain::waitlist::broadcast::{Audience, PAGE, Page, announce};
 use callboard_domain::waitlist::cascade::{self, Asked, Offers};
 use callboard_domain::waitlist::entry::{self, Join, Wishes};
 use callboard_domain::waitlist::policy::{Numbered, standard};
@@ -76,6 +77,7 @@ fn released(mode: Mode) -> (Slot, Commit) {
     policy.rules.mode = mode;
     policy.rules.grace_seconds = 120;
     policy.rules.broadcast_within_seconds = 3_600;
+    policy.rules.audience_max = Some(200);
     let slot_id: SlotId = digits(1).parse().expect("an id");
     let command = ReleaseSlot {
         waitlist_id: "city-practice".parse().expect("an id"),
@@ -207,6 +209,45 @@ fn a_batch_costs_two_write_units_for_each_entry_and_four_for_the_slot_beyond_sev
             "{size}: the slot's commit has {slot} bytes"
         );
     }
+}
+
+#[test]
+fn to_tell_sixteen_of_a_broadcast_costs_three_write_units() {
+    let (slot, _) = released(Mode::Broadcast);
+    let opened = slot::broadcast(&slot, &Timing::default(), time(NOW)).expect("a broadcast");
+    let after = folded(slot.clone(), &opened);
+    let people: Vec<_> = (0..PAGE)
+        .map(|number| waiting(100 + number, Preferences::default()).1)
+        .collect();
+    let cursor = |urgency| Cursor {
+        urgency,
+        since: time(NOW),
+        entry_id: digits(100).parse().expect("an id"),
+    };
+    let look = Look {
+        cursors: [
+            None,
+            Some(Urgency::Routine),
+            Some(Urgency::Soon),
+            Some(Urgency::Urgent),
+        ]
+        .map(cursor)
+        .into(),
+        ..Look::as_of(Some(time(NOW)))
+    };
+    let page = Page {
+        found: people.iter().collect(),
+        look,
+        is_last: false,
+    };
+    let slot_id = &slot.facts.as_ref().expect("facts").slot_id;
+    let told = announce(&after, &Audience::default(), page);
+    let due = Some(time(NOW).plus(Duration::from_secs(30)));
+    let page = commit::<Audience>(StreamId::broadcast(slot_id, 1), told, due).bytes();
+    assert!(page <= 3 * WRITE_UNIT_BYTES, "{page} bytes");
+    let due = slot::due(&after, &Timing::default());
+    let opened = commit::<Slot>(StreamId::slot(slot_id), opened, due).bytes();
+    assert!(opened <= WRITE_UNIT_BYTES, "{opened} bytes");
 }
 
 #[test]

@@ -75,15 +75,17 @@ async fn a_missing_setting_stops_the_function_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_has_no_view_and_is_no_dead_letter() {
+async fn what_has_no_view_is_no_dead_letter() {
     let world = World::new().await;
-    let mut event = sample("good");
-    let record = &mut event["Records"][0];
-    let body = record["body"].as_str().expect("a body");
-    record["body"] = body.replace("slot#slot-0900", "waitlist#w-physio").into();
-    let one = serde_json::json!({ "Records": [record.take()] });
-    assert_eq!(world.invoke(&one).await, 0);
-    assert_eq!(world.invoke(&twice_and_backwards(&one)).await, 0);
+    for stream in ["waitlist#w-physio", "broadcast#slot-0900#1"] {
+        let mut event = sample("good");
+        let record = &mut event["Records"][0];
+        let body = record["body"].as_str().expect("a body");
+        record["body"] = body.replace("slot#slot-0900", stream).into();
+        let one = serde_json::json!({ "Records": [record.take()] });
+        assert_eq!(world.invoke(&one).await, 0);
+        assert_eq!(world.invoke(&twice_and_backwards(&one)).await, 0);
+    }
     assert!(world.rows().await.is_empty());
     assert!(world.dead_letters().await.is_empty());
 }

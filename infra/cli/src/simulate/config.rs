@@ -213,6 +213,8 @@ pub struct Plan {
     pub window_percent: Option<u8>,
     #[serde(default)]
     pub broadcast_within_minutes: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_max: Option<u8>,
     #[serde(default = "yes")]
     pub recommendable: bool,
 }
@@ -273,6 +275,7 @@ impl Config {
                 cutoff_seconds: rules.cutoff_minutes.saturating_mul(60),
                 grace_seconds: rules.grace_minutes.saturating_mul(60),
                 broadcast_within_seconds: plan.broadcast_within_minutes.saturating_mul(60),
+                audience_max: plan.audience_max,
                 skip_limit: (rules.skip_limit > 0).then_some(rules.skip_limit),
                 max_wait_days: (rules.max_wait_days > 0).then_some(rules.max_wait_days),
                 swap_depth: 0,

@@ -58,6 +58,9 @@ pub struct OfferRules {
     /// So many seconds before the cutoff the slot is broadcast, whatever the mode; 0 is never.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub broadcast_within_seconds: u32,
+    /// A broadcast is told to so many at most, by rank; 50 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_max: Option<u8>,
     /// An entry is paused when it let so many offers pass; absent is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_limit: Option<u8>,

@@ -50,7 +50,11 @@ pub struct Definition {
     pub id: String,
     /// The full event type that it is sent on.
     pub on: String,
-    /// JSON pointer to the recipient's id in the event's data.
+    /// JSON pointer to a list in the event's data, of whose items each tells of one recipient;
+    /// absent for an event that is about one.
+    #[serde(default)]
+    pub each: Option<String>,
+    /// JSON pointer to the recipient's id in the event's data, or in an item of [`each`](Self::each).
     pub recipient: String,
     /// The channel it is sent on.
     pub channel: Channel,
@@ -87,6 +91,12 @@ pub enum FactError {
     /// No recipient.
     #[error(transparent)]
     Recipient(#[from] RecipientError),
+    /// No list of recipients.
+    #[error("{pointer}: not a list")]
+    List {
+        /// Where it should be.
+        pointer: String,
+    },
     /// The expiry is there, but not a time.
     #[error("{pointer}: not an RFC 3339 time with an offset")]
     Expiry {
@@ -96,12 +106,26 @@ pub enum FactError {
 }
 
 impl Definition {
-    /// Who is told.
+    /// Who is told, each once.
     ///
     /// # Errors
-    /// [`FactError::Recipient`]; it names the place, never the value.
-    pub fn recipient_of(&self, data: &Value) -> Result<RecipientId, FactError> {
-        Ok(recipient_at(data, &self.recipient)?)
+    /// [`FactError`]; it names the place, never the value.
+    pub fn recipients_of(&self, data: &Value) -> Result<Vec<RecipientId>, FactError> {
+        let Some(pointer) = &self.each else {
+            return Ok(vec![recipient_at(data, &self.recipient)?]);
+        };
+        let items = data.pointer(pointer).and_then(Value::as_array);
+        let items = items.ok_or_else(|| FactError::List {
+            pointer: pointer.clone(),
+        })?;
+        let mut told = Vec::with_capacity(items.len());
+        for item in items {
+            let recipient = recipient_at(item, &self.recipient)?;
+            if !told.contains(&recipient) {
+                told.push(recipient);
+            }
+        }
+        Ok(told)
     }
 
     /// In which zone its times are told to somebody in `own`; `None` is the zone of
@@ -305,6 +329,7 @@ fn check(definition: &Definition, folder: &str, place: &str, problems: &mut Vec<
     }
     let pointers = [
         ("/recipient", Some(&definition.recipient)),
+        ("/each", definition.each.as_ref()),
         ("/expires", definition.expires.as_ref()),
         ("/zoneAt", definition.zone_at.as_ref()),
     ];

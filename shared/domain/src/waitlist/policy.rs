@@ -11,6 +11,7 @@ use callboard_contracts::waitlist::{
 use callboard_contracts::{Fold, Timestamp, WaitlistId};
 use serde::{Deserialize, Serialize};
 
+use super::broadcast::AUDIENCE_MAX;
 use super::local::is_zone;
 use super::refusal::Refusal;
 use super::slot::{OFFER_WINDOW_MAX, check_service};
@@ -51,6 +52,7 @@ pub fn standard() -> Policy {
             cutoff_seconds: 900,
             grace_seconds: 0,
             broadcast_within_seconds: 0,
+            audience_max: None,
             skip_limit: Some(3),
             max_wait_days: Some(182),
             swap_depth: 3,
@@ -255,6 +257,12 @@ pub fn check(policy: &Policy) -> Result<(), Refusal> {
         (
             "broadcastWithinSeconds",
             rules.broadcast_within_seconds <= WAIT_SECONDS_MAX,
+        ),
+        (
+            "audienceMax",
+            rules
+                .audience_max
+                .is_none_or(|max| (1..=AUDIENCE_MAX).contains(&max)),
         ),
         ("skipLimit", rules.skip_limit != Some(0)),
         ("maxWaitDays", rules.max_wait_days != Some(0)),

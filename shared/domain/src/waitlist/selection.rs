@@ -31,6 +31,7 @@ pub struct Selection<'a> {
     passed: Vec<(EntryId, Ineligible)>,
     looked_at: u32,
     full: bool,
+    tells: bool,
 }
 
 /// What a [`Selection`] made of an entry.
@@ -59,7 +60,17 @@ impl<'a> Selection<'a> {
             passed: Vec::new(),
             looked_at: 0,
             full: false,
+            tells: false,
         }
+    }
+
+    /// The same for those who are told of a broadcast. Who would accept at once is told like the
+    /// others: a broadcast is whoever says yes first.
+    #[must_use]
+    pub const fn to_tell(slot: &'a Slot, want: usize, timing: Timing, now: Timestamp) -> Self {
+        let mut selection = Self::new(slot, want, timing, now);
+        selection.tells = true;
+        selection
     }
 
     /// Looks at the next entry, as its stream has it; `id` is what it was found under.
@@ -69,7 +80,7 @@ impl<'a> Selection<'a> {
             self.passed.push((id.clone(), reason));
             return Considered::PassedOver(reason);
         }
-        let at_once = entry.wishes.auto_accept;
+        let at_once = entry.wishes.auto_accept && !self.tells;
         if at_once && !self.asked.is_empty() {
             self.full = true;
             return Considered::LeftForNext;
@@ -117,6 +128,11 @@ impl<'a> Selection<'a> {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.asked.is_empty()
+    }
+
+    /// Whom the slot suits, as they were read.
+    pub fn taken(&self) -> impl Iterator<Item = &Entry> {
+        self.asked.iter().map(|asked| &asked.entry)
     }
 
     /// Who was passed over, and why.

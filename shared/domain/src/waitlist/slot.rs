@@ -19,13 +19,14 @@ mod step;
 
 pub use answer::{BookSlot, accept, book, decline, is_meant, told, withdraw};
 pub(super) use answer::{answerable_in_broadcast, filled};
-pub use facts::SlotFacts;
+pub use facts::{SlotFacts, offer_id};
 pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
 pub use release::{
     NAME_BYTES_MAX, OFFER_WINDOW_MAX, ReleaseSlot, SERVICE_BYTES_MAX, SlotDetails, check_service,
     id_by_name, is_released_as, release,
 };
 pub(super) use release::{freed_by_swap, is_name};
+pub(super) use step::CASCADE;
 pub use step::{DrawFrom, Step, due, handling, is_last_look, next_step};
 
 /// An offer under which the slot is held.

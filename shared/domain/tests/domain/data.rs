@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use callboard_contracts::DomainEvent as _;
+use callboard_contracts::waitlist::{BroadcastEvent, Mode};
 use callboard_domain::data;
 use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::{Catalogue, Context, Definition, Person, Rendered};
+use callboard_domain::waitlist::broadcast::{Audience, Page, announce};
 use callboard_domain::waitlist::entry;
-use callboard_domain::waitlist::slot::{self, OfferFate, Told};
+use callboard_domain::waitlist::slot::{self, Look, OfferFate, Slot, SlotDetails, Told};
 use serde_json::{Value, json};
 
 use crate::given::*;
@@ -34,6 +36,9 @@ fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
     }
     entries.extend(entry::pause(&entry, &timing(), NOON).expect("a pause"));
     slots.extend(slot::withdraw(&slot).expect("withdrawn"));
+    for event in &told() {
+        found.insert(event.event_type().to_owned(), (event.data(), json!({})));
+    }
     for event in &slots {
         found.insert(event.event_type().to_owned(), (event.data(), json!({})));
     }
@@ -41,6 +46,27 @@ fn examples(registry: &Registry) -> BTreeMap<String, (Value, Value)> {
         found.insert(event.event_type().to_owned(), (event.data(), json!({})));
     }
     found
+}
+
+/// A broadcast of a slot of which all is known.
+fn told() -> Vec<BroadcastEvent> {
+    let mut command = release_command();
+    command.details = SlotDetails {
+        location: Some("Mill Lane 3".to_owned()),
+        provider: Some("Dr Noether".to_owned()),
+        terms: Some(rules(|rules| rules.mode = Mode::Broadcast)),
+        ..SlotDetails::default()
+    };
+    let events = slot::release(&Slot::default(), &command, NOON).expect("a release");
+    let slot = fold(Slot::default(), &events, NOON);
+    let events = slot::broadcast(&slot, &timing(), NOON).expect("a broadcast");
+    let ada = waiting("ada");
+    let page = Page {
+        found: vec![&ada],
+        look: Look::default(),
+        is_last: true,
+    };
+    announce(&fold(slot, &events, NOON), &Audience::default(), page)
 }
 
 fn fill(catalogue: &Catalogue, definition: &Definition, person: Person<'_>) -> Rendered {
@@ -136,6 +162,30 @@ fn an_offer_names_the_appointment_its_deadline_and_the_link() {
         "{}",
         mail.text
     );
+}
+
+#[test]
+fn a_broadcast_says_that_the_first_to_accept_gets_the_appointment_and_nobody_has_to_answer() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let definition = catalogue.get("waitlist-broadcast").expect("the definition");
+    let mail = fill(&catalogue, definition, Person::default());
+    for body in [&mail.text, &mail.html] {
+        let words = body.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "telling several people on the waitlist at the same time",
+            "the first to say yes gets it.",
+            "until Saturday 16 January 2027, 08:00 UTC, unless somebody else is faster",
+            "you need not do anything: you keep your place",
+            "Dr Noether",
+            "Mill Lane 3",
+        ] {
+            assert!(words.contains(said), "{said}: {words}");
+        }
+    }
+    let rows = "\n  Until: Saturday 16 January 2027, 08:30 UTC\n  With:  Dr Noether\n  \
+                Where: Mill Lane 3\n\nIt is not held";
+    assert!(mail.text.contains(rows), "{}", mail.text);
+    assert!(mail.text.contains("\nhttps://example.com/offer?a=1&b=2\n"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Given/when/then tests of every decision, properties of the rules, and the data files.
 
 mod batch;
+mod broadcast;
 mod data;
 mod entry;
 mod explain;

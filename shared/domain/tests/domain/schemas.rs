@@ -14,7 +14,8 @@ use std::{env, fs};
 
 use callboard_contracts::command::{CommandEvent, Due};
 use callboard_contracts::{
-    EntryEvent, Envelope, NotificationEvent, RecipientEvent, SlotEvent, WaitlistEvent,
+    BroadcastEvent, EntryEvent, Envelope, NotificationEvent, RecipientEvent, SlotEvent,
+    WaitlistEvent,
 };
 use serde_json::{Map, Value, json};
 
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 fn generated() -> BTreeMap<String, Value> {
     [
         SlotEvent::schemas(),
+        BroadcastEvent::schemas(),
         EntryEvent::schemas(),
         WaitlistEvent::schemas(),
         NotificationEvent::schemas(),

@@ -6,7 +6,7 @@ mod known;
 
 use std::collections::BTreeSet;
 
-use callboard_contracts::waitlist::{EntryEvent, RankTo, SlotEvent};
+use callboard_contracts::waitlist::{BroadcastEvent, EntryEvent, RankTo, SlotEvent};
 use callboard_domain::waitlist::SlotStatus;
 use callboard_domain::waitlist::slot;
 use proptest::prelude::*;
@@ -41,7 +41,8 @@ enum Action {
         person: Option<usize>,
     },
     Cascade(usize),
-    /// The entries whose offers were ended by others hear of it.
+    /// The entries whose offers were ended by others hear of it, and more of those whom a slot
+    /// is told to.
     Tell(usize),
     /// Answers an offer that was made at some time; decided `delay` s after it was received.
     Answer {
@@ -170,7 +171,8 @@ fn the_interleavings_reach_every_event_and_every_way_to_be_refused() {
         clinic.comes_to_an_end();
         seen.extend(clinic.seen);
     }
-    let own = SlotEvent::TYPES.iter().chain(EntryEvent::TYPES);
+    let own = SlotEvent::TYPES.iter().chain(BroadcastEvent::TYPES);
+    let own = own.chain(EntryEvent::TYPES);
     let events = own.filter_map(|full| full.rsplit('.').nth(1));
     let refusals = [
         "already-accepted",

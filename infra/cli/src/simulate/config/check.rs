@@ -198,6 +198,7 @@ fn of_plan(field: &str) -> &str {
         "cutoffSeconds" => "rules.cutoff_minutes",
         "graceSeconds" => "rules.grace_minutes",
         "broadcastWithinSeconds" => "broadcast_within_minutes",
+        "audienceMax" => "audience_max",
         other => other,
     }
 }

@@ -1,7 +1,7 @@
 //! A slot's next step: whom it is offered to.
 
 use callboard_contracts::EntryId;
-use callboard_contracts::waitlist::{EntryEvent, Ineligible, SlotEvent, Urgency};
+use callboard_contracts::waitlist::{EntryEvent, Ineligible, SlotEvent};
 use callboard_domain::waitlist::cascade::Offers;
 use callboard_domain::waitlist::rank::{Candidate, merge};
 use callboard_domain::waitlist::slot::{self, DrawFrom, Look, Step};
@@ -20,9 +20,16 @@ impl World<'_> {
                 self.commit_slot(at, &events)
             }
             Step::Broadcast => {
-                let events = slot::broadcast(&self.slots[at], &timing, now)?;
+                let (invited, look) = self.audience(at);
+                let slot = &self.slots[at];
+                if invited.is_empty() {
+                    let events = slot::no_candidate(slot, &look, &timing, now)?;
+                    return self.commit_slot(at, &events);
+                }
+                let events = slot::broadcast(slot, &timing, now)?;
                 self.commit_slot(at, &events)?;
-                self.invite(at)
+                self.invite(at, invited);
+                Ok(())
             }
             Step::FindCandidates { .. } => {
                 // Out of the world while it is asked for: the rules only read it.
@@ -41,22 +48,35 @@ impl World<'_> {
         }
     }
 
-    /// Everybody whom it suits is told of a broadcast.
-    fn invite(&mut self, at: usize) -> Result<(), Broken> {
+    /// Who is told of a broadcast, by rank, and what the search saw.
+    fn audience(&self, at: usize) -> (Vec<usize>, Look) {
         let slot = &self.slots[at];
-        let Some(facts) = slot.facts.clone() else {
-            return Ok(());
-        };
-        let suits = |who: &usize| {
-            entry::eligible(&self.entries[*who], slot, &self.timing, self.now).is_ok()
+        let mut look = Look::as_of(Some(self.now));
+        let Some(facts) = &slot.facts else {
+            return (Vec::new(), look);
         };
         let service = self.story.frees[at].service;
-        let classes = self.waiting.range((service, Urgency::Routine)..);
-        let invited: Vec<usize> = classes
-            .take_while(|((of, _), _)| *of == service)
-            .flat_map(|(_, class)| class.values().copied())
-            .filter(suits)
-            .collect();
+        let want = facts.audience_max();
+        let mut selection = Selection::to_tell(slot, want, self.timing, self.now);
+        let mut told = Vec::new();
+        for candidate in merge(self.classes(service), facts.max_wait(), self.now) {
+            let who = place(candidate.entry_id.as_str());
+            let considered = selection.consider(&candidate.entry_id, &self.entries[who]);
+            if considered == Considered::Taken {
+                told.push(who);
+            }
+            if selection.is_full() {
+                break;
+            }
+        }
+        look.passed = selection.passed().to_vec();
+        (told, look)
+    }
+
+    fn invite(&mut self, at: usize, invited: Vec<usize>) {
+        let Some(facts) = self.slots[at].facts.clone() else {
+            return;
+        };
         let count = u32::try_from(invited.len()).unwrap_or(u32::MAX);
         if self.story.frees[at].measured {
             self.counts.offers += count;
@@ -68,7 +88,6 @@ impl World<'_> {
                 self.will_answer(at, who, &facts.offer_id(&id));
             }
         }
-        Ok(())
     }
 
     fn find(&self, at: usize, slot: &Slot) -> Result<Found, Broken> {

@@ -164,7 +164,7 @@ fn everything_wrong_with_a_folder_is_told_at_once() {
     let files = [
         (
             "hello/definition.json",
-            r#"{"id":"Bye","on":"x","recipient":"to","channel":"email","category":"","unknownPolicy":"park","expires":"until","zone":"Mars","zoneAt":"zone","calendar":{"uid":[],"starts":"at","ends":"/e","summary":"/s"}}"#,
+            r#"{"id":"Bye","on":"x","recipient":"to","channel":"email","category":"","unknownPolicy":"park","expires":"until","each":"all","zone":"Mars","zoneAt":"zone","calendar":{"uid":[],"starts":"at","ends":"/e","summary":"/s"}}"#,
         ),
         ("hello/subject.txt", "fine\n{% if %}"),
         ("hello/body.txt", "fine"),
@@ -182,6 +182,7 @@ fn everything_wrong_with_a_folder_is_told_at_once() {
         "hello/definition.json: /category: ",
         "hello/definition.json: /recipient: ",
         "hello/definition.json: /expires: ",
+        "hello/definition.json: /each: ",
         "hello/definition.json: /zone: ",
         "hello/definition.json: /zoneAt: ",
         "hello/definition.json: /calendar/starts: ",
@@ -200,6 +201,31 @@ fn everything_wrong_with_a_folder_is_told_at_once() {
 }
 
 #[test]
+fn an_event_about_several_names_each_of_them_once() {
+    let several = DEFINITION.replace("\"recipient\"", "\"each\":\"/all\",\"recipient\"");
+    let mut files = with_wording("Hi", "x", "x");
+    files[0].1 = &several;
+    let catalogue = Catalogue::load(&files).expect("definitions");
+    let definition = catalogue.get("hello").expect("the definition");
+    let told = |data: Value| definition.recipients_of(&data);
+    let ids = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| name.parse().expect("an id"))
+            .collect()
+    };
+    let three = json!({"all": [{"to": "usr-2"}, {"to": "usr-1"}, {"to": "usr-2"}]});
+    assert_eq!(told(three), Ok(ids(&["usr-2", "usr-1"])));
+    assert_eq!(told(json!({"all": []})), Ok(Vec::new()));
+    let no_list = told(json!({"all": "canary"})).expect_err("no list");
+    assert_eq!(no_list.to_string(), "/all: not a list");
+    assert!(matches!(
+        told(json!({"all": [{"to": "usr-1"}, {}]})),
+        Err(FactError::Recipient(_))
+    ));
+}
+
+#[test]
 fn recipient_and_expiry_are_read_from_the_data_by_pointer() {
     let files = with_wording("Hi", "x", "x");
     let catalogue = Catalogue::load(&files).expect("definitions");
@@ -209,8 +235,8 @@ fn recipient_and_expiry_are_read_from_the_data_by_pointer() {
         .expect("one");
     let data = json!({"to": "usr-1", "until": "2026-02-02T13:30:00Z"});
     assert_eq!(
-        definition.recipient_of(&data).map(String::from),
-        Ok("usr-1".to_owned())
+        definition.recipients_of(&data),
+        Ok(vec!["usr-1".parse().expect("an id")])
     );
     assert_eq!(
         definition.expires_at(&data),
@@ -220,7 +246,7 @@ fn recipient_and_expiry_are_read_from_the_data_by_pointer() {
     let bad = json!({"to": "canary@@#", "until": "soon"});
     let errors = format!(
         "{} {}",
-        definition.recipient_of(&bad).expect_err("not an id"),
+        definition.recipients_of(&bad).expect_err("not an id"),
         definition.expires_at(&bad).expect_err("not a time")
     );
     assert!(

@@ -209,6 +209,7 @@ const fn unknown_offer(slot: &Slot) -> Refusal {
     match slot.status {
         SlotStatus::Filled { .. } | SlotStatus::Booked { .. } => Refusal::SlotTaken,
         SlotStatus::Withdrawn => Refusal::SlotWithdrawn,
+        SlotStatus::OpenedToPublic => Refusal::SlotPublic,
         _ => Refusal::OfferSuperseded,
     }
 }

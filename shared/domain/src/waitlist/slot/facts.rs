@@ -6,6 +6,7 @@ use callboard_contracts::waitlist::{Mode, SlotReleased, Terms};
 use callboard_contracts::{EntryId, OfferId, SlotId, Timestamp, WaitlistId};
 use serde::{Deserialize, Serialize};
 
+use crate::waitlist::broadcast::AUDIENCE;
 use crate::waitlist::window::{OFFER_LASTS_MIN, offer_end};
 
 /// What is known of a slot's current version.
@@ -59,6 +60,13 @@ impl From<&SlotReleased> for SlotFacts {
     }
 }
 
+/// The id of the offer of a slot's version to an entry; see [`SlotFacts::offer_id`].
+#[must_use]
+pub fn offer_id(slot: &SlotId, version: u32, entry: &EntryId) -> OfferId {
+    let version = version.to_string();
+    OfferId::derived(&["offer", slot.as_str(), &version, entry.as_str()])
+}
+
 impl SlotFacts {
     /// When an offer made at `now` ends; see [`offer_end`].
     #[must_use]
@@ -107,16 +115,17 @@ impl SlotFacts {
         }
     }
 
+    /// At most so many are told of a broadcast.
+    #[must_use]
+    pub fn audience_max(&self) -> usize {
+        self.terms.rules.audience_max.unwrap_or(AUDIENCE).into()
+    }
+
     /// The id of the offer of this version to an entry. Derived, because there is at most one
     /// (I2): a cascade that is run twice makes the same offer.
     #[must_use]
     pub fn offer_id(&self, entry_id: &EntryId) -> OfferId {
-        OfferId::derived(&[
-            "offer",
-            self.slot_id.as_str(),
-            &self.version.to_string(),
-            entry_id.as_str(),
-        ])
+        offer_id(&self.slot_id, self.version, entry_id)
     }
 
     fn before_start(&self, seconds: u64) -> Timestamp {

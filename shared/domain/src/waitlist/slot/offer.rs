@@ -36,6 +36,16 @@ impl Look {
             ..Self::default()
         }
     }
+
+    /// Who was passed over, by reason.
+    #[must_use]
+    pub fn by_reason(&self) -> BTreeMap<Ineligible, Vec<EntryId>> {
+        let mut passed: BTreeMap<Ineligible, Vec<EntryId>> = BTreeMap::new();
+        for (entry, reason) in &self.passed {
+            passed.entry(*reason).or_default().push(entry.clone());
+        }
+        passed
+    }
 }
 
 /// Holds a slot for entries: one, or the several of a batch. A hold that has run out is released
@@ -249,12 +259,8 @@ fn passed_over_event(look: &Look, beside_hold: bool) -> Option<SlotEvent> {
     if look.passed.is_empty() && look.cursors.is_empty() {
         return None;
     }
-    let mut passed: BTreeMap<Ineligible, Vec<EntryId>> = BTreeMap::new();
-    for (entry, reason) in &look.passed {
-        passed.entry(*reason).or_default().push(entry.clone());
-    }
     let event = CandidatesPassedOver {
-        passed,
+        passed: look.by_reason(),
         cursors: look.cursors.clone(),
         as_of: look.as_of.filter(|_| !beside_hold),
     };

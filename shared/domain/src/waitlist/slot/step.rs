@@ -7,7 +7,7 @@ use crate::waitlist::lottery::POOL_MAX;
 use crate::waitlist::timing::{TELL_AFTER, Timing};
 
 /// The consumer that owns a slot's open work.
-const CASCADE: &str = "waitlist-cascade";
+pub(in crate::waitlist) const CASCADE: &str = "waitlist-cascade";
 
 /// What the cascade should do with a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

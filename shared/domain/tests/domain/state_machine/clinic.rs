@@ -1,6 +1,8 @@
 //! The journal of a small clinic, and everything that may happen in it.
 
-use std::collections::BTreeSet;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use callboard_contracts::waitlist::{
     BookedBy, EntryEvent, Ineligible, Minutes, Mode, OverrideReason, OwnBooking, SlotEvent, Terms,
@@ -12,7 +14,7 @@ use callboard_domain::waitlist::entry::{self, Entry, EntryStatus, Wishes};
 use callboard_domain::waitlist::slot::{
     self, BookSlot, DrawFrom, Look, ReleaseSlot, Slot, SlotDetails, SlotStatus, Step,
 };
-use callboard_domain::waitlist::{Considered, Refusal, Selection, cascade, lottery};
+use callboard_domain::waitlist::{Audience, Considered, Refusal, Selection, cascade, lottery};
 
 use super::known::Known;
 use super::{Action, ENTRIES, SLOTS};
@@ -29,6 +31,8 @@ pub struct Clinic {
     pub slots: Vec<Slot>,
     entries: Vec<Entry>,
     known: Known,
+    /// Who was told of a slot's version.
+    audiences: BTreeMap<(usize, u32), Audience>,
     /// Names of events, codes of refusals and reasons, and stories that occurred.
     pub seen: BTreeSet<String>,
 }
@@ -52,6 +56,7 @@ impl Clinic {
             slots: vec![Slot::default(); SLOTS],
             entries: vec![Entry::default(); ENTRIES],
             known: Known::of(ENTRIES),
+            audiences: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
     }
@@ -113,6 +118,7 @@ impl Clinic {
             };
             rules.grace_seconds = if mode == 0 { 10 } else { 0 };
             rules.broadcast_within_seconds = if mode == 1 { 3_000 } else { 0 };
+            rules.audience_max = Some(telling::AUDIENCE);
             rules.cutoff_seconds = 600;
             rules.skip_limit = Some(SKIP_LIMIT);
             rules.swap_depth = SWAP_DEPTH;
@@ -179,10 +185,7 @@ impl Clinic {
                 let events = slot::close(&slot, &timing(), self.now).expect("it says so itself");
                 self.commit(at, &events);
             }
-            Step::Broadcast => {
-                let events = slot::broadcast(&slot, &timing(), self.now).expect("it says so");
-                self.commit(at, &events);
-            }
+            Step::Broadcast => self.broadcast(at, &slot),
             Step::FindCandidates { want, draw } => self.find(at, &slot, want, draw),
         }
     }
@@ -255,6 +258,7 @@ impl Clinic {
     }
 
     fn tell(&mut self, at: usize) {
+        self.tell_more(at);
         for told in self.slots[at].to_tell.clone() {
             let who = entry_at(&told.entry_id);
             let skips = self.known.people[who].skips;
