@@ -6,7 +6,8 @@ use callboard_contracts::notification::{
     DropReason, NotificationDropped, NotificationEvent, NotificationPlanned, UnknownPolicy,
 };
 use callboard_contracts::waitlist::{
-    BookedBy, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason, SlotEvent, SlotHeld,
+    BookedBy, BroadcastEvent, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason, SlotEvent,
+    SlotHeld,
 };
 
 use crate::timeline::{Event, ending};
@@ -18,6 +19,8 @@ pub(super) fn sentence(event: &Event, all: &[Event]) -> String {
             .map(|decoded| of_notification(&decoded)),
         "slot" => SlotEvent::decode(&event.event_type, event.data.clone())
             .map(|decoded| of_slot(&decoded, all)),
+        "broadcast" => BroadcastEvent::decode(&event.event_type, event.data.clone())
+            .map(|decoded| of_broadcast(&decoded)),
         "entry" => EntryEvent::decode(&event.event_type, event.data.clone())
             .map(|decoded| of_entry(&decoded)),
         _ => return outside(event),
@@ -121,6 +124,30 @@ fn reason(reason: DropReason) -> &'static str {
         DropReason::Cancelled => "it was cancelled before it was sent (cancelled)",
         DropReason::Unrenderable => {
             "its wording could not be filled from the event's data (unrenderable)"
+        }
+    }
+}
+
+fn of_broadcast(event: &BroadcastEvent) -> String {
+    match event {
+        BroadcastEvent::BroadcastAnnounced(it) => format!(
+            "{} of those whom the slot {} suits were told that the first to accept gets it.",
+            it.invited.len(),
+            it.slot_id
+        ),
+        BroadcastEvent::AudienceSearched(it) => {
+            let passed: usize = it.passed.values().map(Vec::len).sum();
+            let reasons: Vec<_> = it.passed.keys().map(code).collect();
+            let passed = match passed {
+                0 => "Nobody was passed over".to_owned(),
+                _ => format!("{passed} entries were passed over ({})", reasons.join(", ")),
+            };
+            let then = if it.done {
+                "nobody else is told"
+            } else {
+                "the search goes on"
+            };
+            format!("{passed}; {then}.")
         }
     }
 }
@@ -352,6 +379,36 @@ mod tests {
         let text = sentence(&all[1], &all);
         assert!(text.contains("number 2 to be asked"), "{text}");
         assert!(text.contains("the ranking was empty"), "{text}");
+    }
+
+    #[test]
+    fn a_broadcast_is_told_by_numbers_and_reasons_and_not_by_names() {
+        let told = event(
+            "broadcast#s1#1",
+            "callboard.waitlist.broadcast-announced.v1",
+            json!({
+                "waitlistId": "w", "slotId": "s1", "slotVersion": 1, "service": "physio",
+                "startsAt": "2026-01-01T09:00:00Z", "endsAt": "2026-01-01T09:30:00Z",
+                "expiresAt": "2026-01-01T08:00:00Z",
+                "invited": [{"entryId": "e1", "recipientId": "r1"}],
+            }),
+        );
+        let text = sentence(&told, &[]);
+        assert!(
+            text.starts_with("1 of those whom the slot s1 suits were told"),
+            "{text}"
+        );
+        let searched = event(
+            "broadcast#s1#1",
+            "callboard.waitlist.audience-searched.v1",
+            json!({"passed": {"paused": ["e2"], "has-offer": ["e3", "e4"]}, "done": true}),
+        );
+        let text = sentence(&searched, &[]);
+        assert!(text.starts_with("3 entries were passed over ("), "{text}");
+        assert!(
+            text.contains("paused") && text.ends_with("nobody else is told."),
+            "{text}"
+        );
     }
 
     #[test]
