@@ -154,8 +154,9 @@ impl Turn<'_> {
         };
         match slot::next_step(&self.slot.state, self.timing(), self.now) {
             Step::Nothing => Ok(Try::Settled(Outcome::Nothing)),
+            // On the heap: a step that is seldom taken is not to make every other one larger.
             Step::Wait { until } => {
-                self.tell_more(facts, known).await?;
+                Box::pin(self.tell_more(facts, known)).await?;
                 Ok(Try::Settled(Outcome::Waits { until }))
             }
             Step::Close => {
@@ -163,7 +164,7 @@ impl Turn<'_> {
                 self.commit_slot(events.map_err(impossible)?, Outcome::Closed)
                     .await
             }
-            Step::Broadcast => self.broadcast(facts, known).await,
+            Step::Broadcast => Box::pin(self.broadcast(facts, known)).await,
             Step::FindCandidates { want, draw } => self.find(facts, known, want, draw).await,
         }
     }

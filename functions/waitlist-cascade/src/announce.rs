@@ -55,7 +55,14 @@ impl Turn<'_> {
             Err(AppendError::Conflict(_)) => return Ok(Try::SlotMoved),
             Err(error) => return Err(error.into()),
         }
-        go_on(deps, &facts.slot_id, facts.version, known, self.cause).await?;
+        Box::pin(go_on(
+            deps,
+            &facts.slot_id,
+            facts.version,
+            known,
+            self.cause,
+        ))
+        .await?;
         Ok(Try::Settled(Outcome::Broadcast))
     }
 

@@ -93,7 +93,7 @@ pub async fn run(deps: &Deps, message: &Message) -> Result<(), Failure> {
             not_too_early(&outcome, *due_at, deps.clock.now())
         }
         Ask::Broadcast { slot_id, version } => {
-            announce::go_on(deps, slot_id, *version, None, cause).await
+            Box::pin(announce::go_on(deps, slot_id, *version, None, cause)).await
         }
         Ask::Entry(entry_id) => look_for_slots(deps, entry_id, cause).await,
     }

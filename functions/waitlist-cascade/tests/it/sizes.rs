@@ -77,7 +77,7 @@ fn released(mode: Mode) -> (Slot, Commit) {
     policy.rules.mode = mode;
     policy.rules.grace_seconds = 120;
     policy.rules.broadcast_within_seconds = 3_600;
-    policy.rules.audience_max = Some(200);
+    policy.rules.audience_max = (mode == Mode::Broadcast).then_some(200);
     let slot_id: SlotId = digits(1).parse().expect("an id");
     let command = ReleaseSlot {
         waitlist_id: "city-practice".parse().expect("an id"),
@@ -170,12 +170,10 @@ fn weight(mode: Mode, want: usize, passed: usize) -> (usize, usize, usize) {
 
 #[test]
 fn a_release_with_its_terms_and_a_next_offer_fit_into_one_write_unit_each() {
-    let (_, release) = released(Mode::Lottery);
-    assert!(
-        release.bytes() <= WRITE_UNIT_BYTES,
-        "{} bytes",
-        release.bytes()
-    );
+    for mode in [Mode::Lottery, Mode::Broadcast] {
+        let bytes = released(mode).1.bytes();
+        assert!(bytes <= WRITE_UNIT_BYTES, "{mode:?}: {bytes} bytes");
+    }
     let (slot, entry, units) = weight(Mode::Sequential, 1, 0);
     assert!(slot <= WRITE_UNIT_BYTES, "{slot} bytes");
     assert!(entry <= WRITE_UNIT_BYTES, "{entry} bytes");
