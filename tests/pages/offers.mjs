@@ -17,8 +17,8 @@ let count = 0;
 async function send(method, path, body) {
   const answer = await fetch(API + path, {
     method,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
+    headers: body && { "content-type": "application/json" },
+    body: body && JSON.stringify(body),
   });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return { ...(await answer.json()), commit: answer.headers.get("callboard-commit") };
@@ -59,7 +59,10 @@ export async function offer(service, seconds = 600) {
   const url = mail.text.match(/https?:\S+\/o\/\S+/)[0];
   /** Releases the slot once more, as after a cancellation. */
   const again = () => send("POST", slots, { ...times, slotId: slot.slotId, afterVersion: 1 });
-  return { email, url, slotId: slot.slotId, mail, again };
+  /** Staff book it for somebody else, or take it back. */
+  const book = () => send("POST", `/v1/slots/${slot.slotId}/booking`, { by: "staff" });
+  const withdraw = () => send("DELETE", `/v1/slots/${slot.slotId}`);
+  return { email, url, slotId: slot.slotId, mail, again, book, withdraw };
 }
 
 /** How the slot stands for the clinic. */

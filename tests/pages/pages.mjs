@@ -142,6 +142,20 @@ await check("the link of an appointment that was booked, given up and released a
   assert.match(text, /use the link in our latest message/);
 });
 
+await check("the link of an appointment that the desk gave to somebody else says that it is taken", async () => {
+  const { url, book } = await offer("physio");
+  await book();
+  const text = await lookAt(url, "Somebody else has this appointment", "taken");
+  assert.match(text, /You are still on the waitlist/);
+});
+
+await check("the link of an appointment that was called off says so", async () => {
+  const { url, withdraw } = await offer("physio");
+  await withdraw();
+  const text = await lookAt(url, "This appointment is no longer available", "withdrawn");
+  assert.match(text, /You are still on the waitlist/);
+});
+
 await check("a link that is cut off or made up is not known, and its page says what to do", async () => {
   const { url } = await offer("physio");
   const text = await lookAt(url.slice(0, -3), "We do not know this link", "unknown", 404);
