@@ -9,13 +9,14 @@ use serde_json::Value;
 /// Every crate may carry the shared feature set; it holds no code.
 const FEATURES: &str = "callboard-features";
 
-const FUNCTIONS: [&str; 8] = [
+const FUNCTIONS: [&str; 9] = [
     "command-api",
     "query-api",
     "outbox-relay",
     "waitlist-cascade",
     "waitlist-projector",
     "deadline-clock",
+    "calendar-importer",
     "notification-planner",
     "email-sender",
 ];

@@ -10,6 +10,7 @@
 //! | [`calendars`] | one clock and one appointment in mails, on pages and in calendar files |
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
 //! | [`broadcast`] | a slot told to all at once: each hears of it once, the first has it (I1, I6, I7) |
+//! | [`practice`] | the practice's own calendar says what is free and booked, and hears what becomes of it (I1, I12) |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
@@ -39,6 +40,7 @@ mod faults;
 mod house;
 mod least_privilege;
 mod openapi;
+mod practice;
 mod privacy;
 mod redelivery;
 mod sending;

@@ -72,6 +72,11 @@ async fn accept_one(deps: &Arc<Deps>, incoming: Incoming) -> Result<Done, Proble
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
+    // What it says of a slot is done later and elsewhere; that it says something is told now.
+    if let Err(fault) = registered.of_slot(&incoming.data) {
+        let pointer = format!("/data{}", fault.pointer);
+        return Err(Problem::invalid_at(pointer, fault.detail));
+    }
     let source = incoming.source.as_deref().unwrap_or(&registered.source);
     let stream = StreamId::event(source, &incoming.id);
     let cause = Cause {
@@ -147,13 +152,15 @@ async fn commit(
         .map_err(|error| commit_problem(&error))?;
     check_message(&commit)?;
     let recipient = registered.recipient_of(&incoming.data).map_err(|error| {
-        Problem::invalid_at(format!("/data{}", registered.recipient), error.to_string())
+        let pointer = registered.recipient.as_deref().unwrap_or_default();
+        Problem::invalid_at(format!("/data{pointer}"), error.to_string())
     })?;
-    let outcome = if personal.as_object().is_none_or(serde_json::Map::is_empty) {
-        deps.journal.append(commit).await
-    } else {
-        let extras = deps.contacts.put_extras(&recipient, stream, &personal, now);
-        append_unless_erased(deps, commit, extras).await
+    let outcome = match recipient {
+        Some(recipient) if personal.as_object().is_some_and(|some| !some.is_empty()) => {
+            let extras = deps.contacts.put_extras(&recipient, stream, &personal, now);
+            append_unless_erased(deps, commit, extras).await
+        }
+        _ => deps.journal.append(commit).await,
     };
     answer(outcome, incoming, stream, cause)
 }

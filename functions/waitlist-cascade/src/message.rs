@@ -119,7 +119,9 @@ const fn slot_of(event: &SlotEvent) -> Option<&SlotId> {
         SlotEvent::SlotHeld(event) => &event.slot_id,
         SlotEvent::BatchHeld(event) => &event.slot_id,
         SlotEvent::SlotBroadcast(event) => &event.slot_id,
-        SlotEvent::CandidatesPassedOver(_) | SlotEvent::EndedOffersTold(_) => return None,
+        SlotEvent::CandidatesPassedOver(_)
+        | SlotEvent::EndedOffersTold(_)
+        | SlotEvent::CalendarTold(_) => return None,
         SlotEvent::OfferEnded(event) => &event.slot_id,
         SlotEvent::BatchReleased(event) => &event.slot_id,
         SlotEvent::SlotBooked(event) => &event.slot_id,

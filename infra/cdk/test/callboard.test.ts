@@ -97,7 +97,7 @@ test('properties reach the functions', () => {
   });
   const text = JSON.stringify(template.toJSON());
   assert.ok(text.includes('"OFFER_WINDOW_SECONDS":"600"'));
-  assert.equal(text.match(/"CLINIC_TIME_ZONE":"Europe\/Berlin"/g)?.length, 2, 'pages and mails');
+  assert.equal(text.match(/"CLINIC_TIME_ZONE":"Europe\/Berlin"/g)?.length, 3, 'pages, mails, and slots of a calendar');
   assert.ok(text.includes('"Architectures":["x86_64"]'));
   assert.ok(text.includes('{{resolve:secretsmanager:links:SecretString:::}}'));
   template.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
@@ -126,7 +126,7 @@ test('a topic is there to subscribe to', () => {
   });
   const queue = new Queue(stack, 'Bookings', { fifo: true });
   callboard.waitlistEvents.addSubscription(new SqsSubscription(queue, { rawMessageDelivery: true }));
-  Template.fromStack(stack).resourceCountIs('AWS::SNS::Subscription', 7);
+  Template.fromStack(stack).resourceCountIs('AWS::SNS::Subscription', 8);
 });
 
 test('a value that the template does not allow is refused by name', () => {

@@ -20,6 +20,7 @@ impl Registry {
             "waitlist-cascade" => waitlist_cascade,
             "waitlist-projector" => waitlist_projector,
             "deadline-clock" => deadline_clock,
+            "calendar-importer" => calendar_importer,
             "notification-planner" => notification_planner,
             "email-sender" => email_sender,
         }

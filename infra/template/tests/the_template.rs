@@ -53,6 +53,7 @@ fn loads_with_the_parameters_of_local_development() {
             "waitlist-cascade",
             "waitlist-projector",
             "deadline-clock",
+            "calendar-importer",
             "notification-planner",
             "email-sender",
             "command-api",
@@ -60,9 +61,9 @@ fn loads_with_the_parameters_of_local_development() {
         ]
     );
     assert_eq!(stack.topics.len(), 3);
-    assert_eq!(stack.queues.len(), 13);
-    assert_eq!(stack.subscriptions.len(), 6);
-    assert_eq!(stack.queue_policies.len(), 7);
+    assert_eq!(stack.queues.len(), 15);
+    assert_eq!(stack.subscriptions.len(), 7);
+    assert_eq!(stack.queue_policies.len(), 8);
     assert!(
         stack
             .inert
@@ -185,7 +186,7 @@ fn every_queue_mapping_reports_partial_failures_and_bounds_concurrency() {
             );
         }
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }
 
 #[test]

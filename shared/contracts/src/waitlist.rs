@@ -22,9 +22,10 @@ pub use preferences::{
     DateRange, Ineligible, Minutes, OwnBooking, Preferences, Weekday, WeeklyWindow,
 };
 pub use slot::{
-    BatchHeld, BatchReleased, BookedBy, CandidateNotFound, CandidatesPassedOver, Cursor, Draw,
-    EndedOffersTold, HoldEnd, HoldReleased, OfferEnded, SlotBooked, SlotBroadcast, SlotEvent,
-    SlotFilled, SlotHeld, SlotOpenedToPublic, SlotReleased, SlotWithdrawn,
+    BatchHeld, BatchReleased, BookedBy, CalendarTold, CalendarWord, CandidateNotFound,
+    CandidatesPassedOver, Cursor, Draw, EndedOffersTold, HoldEnd, HoldReleased, OfferEnded,
+    SlotBooked, SlotBroadcast, SlotEvent, SlotFilled, SlotHeld, SlotOpenedToPublic, SlotReleased,
+    SlotWithdrawn,
 };
 
 /// How pressing an entry is. Classes, not numbers: within one class the order never changes.

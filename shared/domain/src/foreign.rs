@@ -5,6 +5,7 @@
 //! [`ForeignType::schema`] is the edge's work; here only the fields are parted.
 
 mod allow;
+mod calendar;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::problem::{Problem, Problems};
+use crate::waitlist::slot::FromCalendar;
 use allow::Fields;
+pub use calendar::{Mapping, Unmapped};
 
 /// A word for whoever sends a type that is not registered.
 pub const HOW_TO_REGISTER: &str =
@@ -31,7 +34,10 @@ struct File {
     #[serde(default)]
     alias: Option<String>,
     source: String,
-    recipient: String,
+    #[serde(default)]
+    recipient: Option<String>,
+    #[serde(default)]
+    waitlist: Option<Mapping>,
     schema: Value,
     example: Value,
 }
@@ -45,8 +51,10 @@ pub struct ForeignType {
     pub alias: Option<String>,
     /// The source of an event that names none.
     pub source: String,
-    /// JSON pointer to the recipient's id in the data.
-    pub recipient: String,
+    /// JSON pointer to the recipient's id in the data; absent only in what is about no person.
+    pub recipient: Option<String>,
+    /// What it means to a waitlist's slots, if anything.
+    pub waitlist: Option<Mapping>,
     /// JSON Schema to validate `data` against. Objects that said nothing of additional
     /// properties refuse them here.
     pub schema: Value,
@@ -114,12 +122,24 @@ impl ForeignType {
         }
     }
 
-    /// The recipient that the data name.
+    /// The recipient that the data name; `None` if the type is about no person.
     ///
     /// # Errors
     /// [`RecipientError`]; it names the place, never the value.
-    pub fn recipient_of(&self, data: &Value) -> Result<RecipientId, RecipientError> {
-        recipient_at(data, &self.recipient)
+    pub fn recipient_of(&self, data: &Value) -> Result<Option<RecipientId>, RecipientError> {
+        let pointer = self.recipient.as_deref();
+        pointer.map(|at| recipient_at(data, at)).transpose()
+    }
+
+    /// What the data say of a waitlist's slot; `None` if nothing.
+    ///
+    /// # Errors
+    /// [`Unmapped`] names the place of what is missing or cannot be read, never the value.
+    pub fn of_slot(&self, data: &Value) -> Result<Option<FromCalendar>, Unmapped> {
+        match &self.waitlist {
+            Some(mapping) => mapping.read(data, self.recipient.as_deref()),
+            None => Ok(None),
+        }
     }
 
     fn read(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
@@ -156,20 +176,38 @@ impl ForeignType {
         }
         let mut schema = file.schema;
         let fields = Fields::compile(&mut schema, name, &mut problems);
-        if let Err(message) = fields.check_recipient(&schema, &file.recipient) {
-            problems.push(Problem::new(name, "/recipient", message));
+        let personal = fields.personal_pointers();
+        match &file.recipient {
+            Some(pointer) => {
+                if let Err(message) = fields.check_recipient(&schema, pointer) {
+                    problems.push(Problem::new(name, "/recipient", message));
+                }
+            }
+            None if file.waitlist.is_none() || !personal.is_empty() => {
+                let message =
+                    "say whom it is about; only what concerns a slot alone may be without";
+                problems.push(Problem::new(name, "/recipient", message));
+            }
+            None => {}
+        }
+        if let Some(mapping) = &file.waitlist {
+            problems.extend(mapping.problems(name, &fields));
         }
         let found = Self {
-            personal: fields.personal_pointers(),
+            personal,
             event_type: file.event_type,
             alias: file.alias,
             source: file.source,
             recipient: file.recipient,
+            waitlist: file.waitlist,
             schema,
             example: file.example,
             fields,
         };
         if let Err(error) = found.recipient_of(&found.example) {
+            problems.push(Problem::new(name, "/example", error.to_string()));
+        }
+        if let Err(error) = found.of_slot(&found.example) {
             problems.push(Problem::new(name, "/example", error.to_string()));
         }
         if problems.is_empty() {

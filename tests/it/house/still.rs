@@ -32,13 +32,14 @@ pub const SES: &str = "ses";
 const SES_MAILS_MAX: usize = 100;
 
 /// Every function of the template.
-pub const FUNCTIONS: [&str; 8] = [
+pub const FUNCTIONS: [&str; 9] = [
     "command-api",
     "query-api",
     "outbox-relay",
     "waitlist-cascade",
     "waitlist-projector",
     "deadline-clock",
+    "calendar-importer",
     "notification-planner",
     "email-sender",
 ];
@@ -199,6 +200,7 @@ fn registry(faults: &BTreeMap<&'static str, Faults>, post: &Mailbox) -> Registry
         "waitlist-cascade" => waitlist_cascade,
         "waitlist-projector" => waitlist_projector,
         "deadline-clock" => deadline_clock,
+        "calendar-importer" => calendar_importer,
         "notification-planner" => notification_planner,
     }
     .with("email-sender", move |vars, sdk| {

@@ -54,12 +54,13 @@ fn refused<T>(result: Result<T, AwsFault>) -> bool {
 const DENIED: &str = "AccessDeniedException";
 
 /// Who may append to which kinds of streams.
-const WRITERS: [(&str, &[&str]); 8] = [
+const WRITERS: [(&str, &[&str]); 9] = [
     (
         "command-api",
         &["slot", "entry", "waitlist", "recipient", "event", "command"],
     ),
     ("waitlist-cascade", &["slot", "entry"]),
+    ("calendar-importer", &["slot"]),
     ("notification-planner", &["notification"]),
     ("email-sender", &["notification"]),
     ("query-api", &[]),
@@ -133,6 +134,6 @@ async fn personal_data_are_read_by_the_edge_and_the_sender_alone() {
         let read = bulk::get(&client, keys).await;
         assert_eq!(refused(read), function != "email-sender", "{function}");
     }
-    assert_eq!(house.ledger().take_denials().len(), 14);
+    assert_eq!(house.ledger().take_denials().len(), 16);
     house.close().await;
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::comparison::Recording;
 use crate::house::{House, SES, Setup, Site};
 use crate::redelivery::story;
+use crate::story::SERVICE;
 
 /// How long an offer stands.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -19,8 +20,8 @@ const WINDOW: Duration = Duration::from_secs(600);
 const LOST: usize = 12;
 
 /// Appends that are lost: more than the journal and below it the SDK make of one (six times three),
-/// also when two messages share the loss.
-const APPENDS_LOST: usize = 40;
+/// also when three messages share the loss.
+const APPENDS_LOST: usize = 60;
 
 /// Longer than the relay's mapping keeps a record (`MaximumRecordAgeInSeconds`), with a margin.
 const GIVEN_UP: Duration = Duration::from_secs(8 * 3_600);
@@ -31,6 +32,7 @@ pub async fn everything() -> Vec<Recording> {
     story(&house).await;
     looked_up(&house).await;
     failures(&house).await;
+    calendar(&house).await;
     poison(&house).await;
     forgotten(&house).await;
     sweep(&house).await;
@@ -145,6 +147,22 @@ async fn failures(house: &House) {
     house.press(&link, "decline").await.expect(200);
     house.slot_when(&released.slot, "opened-to-public").await;
     house.at_rest().await;
+}
+
+/// The practice's own calendar has a free appointment, for a list on which nobody waits; at first
+/// it cannot be written down.
+async fn calendar(house: &House) {
+    let faults = house.faults("calendar-importer");
+    faults.times("PutItem", APPENDS_LOST, &Fault::DropRequest);
+    let starts = house.now().plus(Duration::from_secs(86_400));
+    let ends = starts.plus(Duration::from_secs(1_800));
+    let data = json!({
+        "appointmentId": "apt-1", "waitlistId": "desk", "revision": 1, "service": SERVICE,
+        "startsAt": starts, "endsAt": ends,
+    });
+    house.say("SlotPublished", "cal-1", data).await.expect(202);
+    house.at_rest().await;
+    assert_eq!(house.events_of("calendar-told").await, 1);
 }
 
 /// What cannot be read, in every queue and in the journal.

@@ -6,8 +6,8 @@ use callboard_contracts::notification::{
     DropReason, NotificationDropped, NotificationEvent, NotificationPlanned, UnknownPolicy,
 };
 use callboard_contracts::waitlist::{
-    BookedBy, BroadcastEvent, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason, SlotEvent,
-    SlotHeld,
+    BookedBy, BroadcastEvent, CalendarWord, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason,
+    SlotEvent, SlotHeld,
 };
 
 use crate::timeline::{Event, ending};
@@ -214,6 +214,16 @@ fn of_slot(event: &SlotEvent, all: &[Event]) -> String {
         SlotEvent::SlotWithdrawn(it) => {
             format!("The slot {} is no longer to be had.", it.slot_id)
         }
+        SlotEvent::CalendarTold(it) => format!(
+            "The practice's calendar said of the slot {} that {} (number {}).",
+            it.slot_id,
+            match it.word {
+                CalendarWord::Free => "it is free",
+                CalendarWord::Booked => "it is booked",
+                CalendarWord::Gone => "it is gone",
+            },
+            it.revision
+        ),
     }
 }
 

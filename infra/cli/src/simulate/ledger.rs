@@ -118,7 +118,8 @@ impl Ledger {
             }
             SlotEvent::CandidatesPassedOver(_)
             | SlotEvent::CandidateNotFound(_)
-            | SlotEvent::EndedOffersTold(_) => {}
+            | SlotEvent::EndedOffersTold(_)
+            | SlotEvent::CalendarTold(_) => {}
         }
         Ok(())
     }

@@ -313,6 +313,34 @@ pub struct EndedOffersTold {
     pub slot_version: u32,
 }
 
+/// The practice's own calendar said how a slot stands. Recorded even if nothing follows from it, so
+/// that what it said before and what arrives later is known to be old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarTold {
+    /// The waitlist.
+    pub waitlist_id: WaitlistId,
+    /// The slot; it may never have been released.
+    pub slot_id: SlotId,
+    /// The calendar's own count of what it says of this slot, or the moment of it in milliseconds
+    /// since 1970: more is later.
+    pub revision: u64,
+    /// What it said.
+    pub word: CalendarWord,
+}
+
+/// How a slot stands, as the practice's own calendar sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalendarWord {
+    /// Nobody has it.
+    Free,
+    /// Somebody has it.
+    Booked,
+    /// There is no such appointment any more.
+    Gone,
+}
+
 domain_events! {
     /// What may happen to a slot.
     pub enum SlotEvent {
@@ -330,5 +358,6 @@ domain_events! {
         CandidateNotFound = "callboard.waitlist.candidate-not-found.v1" Public,
         SlotOpenedToPublic = "callboard.waitlist.slot-opened-to-public.v1" Public,
         SlotWithdrawn = "callboard.waitlist.slot-withdrawn.v1" Public,
+        CalendarTold = "callboard.waitlist.calendar-told.v1" Internal,
     }
 }

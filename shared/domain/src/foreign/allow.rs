@@ -125,6 +125,25 @@ impl Fields {
         }
     }
 
+    /// Whether what stands at `pointer` is kept, and not personal.
+    pub(super) fn is_public(&self, pointer: &str) -> bool {
+        let mut fields = self;
+        let Some(steps) = pointer.strip_prefix('/') else {
+            return false;
+        };
+        for step in steps.split('/') {
+            let name = step.replace("~1", "/").replace("~0", "~");
+            match fields {
+                Self::Object(properties) => match properties.get(&name) {
+                    Some(property) if !property.personal => fields = &property.fields,
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        }
+        matches!(fields, Self::Leaf)
+    }
+
     /// A recipient's id must be there in every event, and stay in the journal.
     pub(super) fn check_recipient(&self, schema: &Value, pointer: &str) -> Result<(), String> {
         let steps = pointer

@@ -108,6 +108,12 @@ pub enum Refusal {
     /// The same booking was made before: an honest repetition.
     #[error("This slot is booked already, by the same booking.")]
     AlreadyBooked,
+    /// The practice's calendar has said something later of the slot, or this before.
+    #[error("The calendar has told this already, or something later.")]
+    CalendarToldLater,
+    /// The practice's calendar said two things of a slot under one number.
+    #[error("The calendar has told something else under this number.")]
+    CalendarContradicts,
     /// The slot is open to everybody on the waitlist: there is nothing that one could decline.
     #[error("This slot is not held for you; you need not answer.")]
     NothingToDecline,
@@ -203,6 +209,8 @@ impl Refusal {
             Self::AlreadyDeclined => "already-declined",
             Self::AlreadyWithdrawn => "already-withdrawn",
             Self::AlreadyBooked => "already-booked",
+            Self::CalendarToldLater => "calendar-told-later",
+            Self::CalendarContradicts => "calendar-contradicts",
             Self::NothingToDecline => "nothing-to-decline",
             Self::AnswerOnItsWay { .. } => "answer-on-its-way",
             Self::PolicyUnchanged => "policy-unchanged",
@@ -238,6 +246,7 @@ impl Refusal {
             | Self::AlreadyDeclined
             | Self::AlreadyWithdrawn
             | Self::AlreadyBooked
+            | Self::CalendarToldLater
             | Self::NothingToDecline
             | Self::PolicyUnchanged
             | Self::WishesUnchanged

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_contracts::waitlist::{BookedBy, Cursor, HoldEnd, SlotEvent};
+use callboard_contracts::waitlist::{BookedBy, CalendarWord, Cursor, HoldEnd, SlotEvent};
 use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 
 mod answer;
+mod calendar;
 mod facts;
 mod offer;
 mod release;
@@ -19,6 +20,7 @@ mod step;
 
 pub use answer::{BookSlot, accept, book, decline, is_meant, told, withdraw};
 pub(super) use answer::{answerable_in_broadcast, filled};
+pub use calendar::{Freed, FromCalendar, News, told_by_calendar};
 pub use facts::{SlotFacts, offer_id};
 pub use offer::{Look, broadcast, close, hold, no_candidate, passed_over};
 pub use release::{
@@ -126,6 +128,17 @@ pub struct Told {
     pub fate: OfferFate,
 }
 
+/// What the practice's own calendar said last of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastWord {
+    /// Its number.
+    pub revision: u64,
+    /// How the slot stands.
+    pub word: CalendarWord,
+    /// The version that was current when it was heard; 0 before the first release.
+    pub version: u32,
+}
+
 /// The state of a slot's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Slot {
@@ -148,6 +161,8 @@ pub struct Slot {
     pub cursors: Vec<Cursor>,
     /// When it was last offered to anybody, in whichever version.
     pub offered_at: Option<Timestamp>,
+    /// What the practice's own calendar said last, of whichever version.
+    pub calendar: Option<LastWord>,
 }
 
 impl Slot {
@@ -238,7 +253,7 @@ impl Slot {
 
 impl Fold for Slot {
     type Event = SlotEvent;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 
     fn evolve(mut self, event: &SlotEvent, at: Timestamp) -> Self {
         match event {
@@ -252,6 +267,7 @@ impl Fold for Slot {
                     to_tell: self.to_tell,
                     to_tell_since: self.to_tell_since,
                     offered_at: self.offered_at,
+                    calendar: self.calendar,
                     ..Self::default()
                 };
             }
@@ -333,6 +349,13 @@ impl Fold for Slot {
             SlotEvent::SlotWithdrawn(_) => {
                 self.end_offers(None, OfferFate::Withdrawn, at);
                 self.status = SlotStatus::Withdrawn;
+            }
+            SlotEvent::CalendarTold(event) => {
+                self.calendar = Some(LastWord {
+                    revision: event.revision,
+                    word: event.word,
+                    version: self.version(),
+                });
             }
         }
         self

@@ -2,6 +2,7 @@
 
 mod batch;
 mod broadcast;
+mod calendar;
 mod data;
 mod entry;
 mod explain;

@@ -6,7 +6,7 @@ mod known;
 
 use std::collections::BTreeSet;
 
-use callboard_contracts::waitlist::{BroadcastEvent, EntryEvent, RankTo, SlotEvent};
+use callboard_contracts::waitlist::{BroadcastEvent, CalendarWord, EntryEvent, RankTo, SlotEvent};
 use callboard_domain::waitlist::SlotStatus;
 use callboard_domain::waitlist::slot;
 use proptest::prelude::*;
@@ -39,6 +39,12 @@ enum Action {
     Book {
         slot: usize,
         person: Option<usize>,
+    },
+    /// The practice's own calendar says how a slot stands: now, or as of some words ago.
+    Hear {
+        slot: usize,
+        word: CalendarWord,
+        late: u64,
     },
     Cascade(usize),
     /// The entries whose offers were ended by others hear of it, and more of those whom a slot
@@ -76,12 +82,15 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     let slot = || 0..SLOTS;
     let entry = || 0..ENTRIES;
+    let words = vec![CalendarWord::Free, CalendarWord::Booked, CalendarWord::Gone];
+    let word = prop::sample::select(words);
     let to = prop::sample::select(vec![RankTo::Front, RankTo::Urgent, RankTo::Own]);
     prop_oneof![
         4 => (slot(), 0..MODES).prop_map(|(slot, mode)| Action::Release { slot, mode }),
         1 => slot().prop_map(Action::Withdraw),
         2 => (slot(), prop::option::weighted(0.8, entry()))
             .prop_map(|(slot, person)| Action::Book { slot, person }),
+        3 => (slot(), word, 0..3u64).prop_map(|(slot, word, late)| Action::Hear { slot, word, late }),
         12 => slot().prop_map(Action::Cascade),
         2 => slot().prop_map(Action::Tell),
         8 => (any::<prop::sample::Index>(), prop::bool::weighted(0.6), 0..=ON_ITS_WAY)
@@ -184,6 +193,8 @@ fn the_interleavings_reach_every_event_and_every_way_to_be_refused() {
         "already-paused",
         "already-released",
         "already-withdrawn",
+        "calendar-contradicts",
+        "calendar-told-later",
         "answer-on-its-way",
         "entry-booked",
         "entry-exists",

@@ -5,14 +5,16 @@ mod telling;
 use std::collections::{BTreeMap, BTreeSet};
 
 use callboard_contracts::waitlist::{
-    BookedBy, EntryEvent, Ineligible, Minutes, Mode, OverrideReason, OwnBooking, SlotEvent, Terms,
-    Urgency,
+    BookedBy, CalendarWord, EntryEvent, Ineligible, Minutes, Mode, OverrideReason, OwnBooking,
+    Policy, SlotEvent, SlotReleased, Terms, Urgency,
 };
 use callboard_contracts::{EntryId, RecipientId, SlotId, Timestamp};
 use callboard_domain::waitlist::cascade::Offers;
 use callboard_domain::waitlist::entry::{self, Entry, EntryStatus, Wishes};
+use callboard_domain::waitlist::policy::{Numbered, Policies, Usual};
 use callboard_domain::waitlist::slot::{
-    self, BookSlot, DrawFrom, Look, ReleaseSlot, Slot, SlotDetails, SlotStatus, Step,
+    self, BookSlot, DrawFrom, Freed, FromCalendar, Look, News, ReleaseSlot, Slot, SlotDetails,
+    SlotStatus, Step, told_by_calendar,
 };
 use callboard_domain::waitlist::{Audience, Considered, Refusal, Selection, cascade, lottery};
 
@@ -73,6 +75,7 @@ impl Clinic {
                 };
                 self.of_slot(slot, slot::book(&self.slots[slot], &command));
             }
+            Action::Hear { slot, word, late } => self.hear(slot, word, late),
             Action::Cascade(at) => self.cascade(at),
             Action::Tell(at) => self.tell(at),
             Action::Answer { pick, yes, delay } => self.answer(pick, yes, delay),
@@ -175,6 +178,50 @@ impl Clinic {
             ..release_command()
         };
         self.of_slot(at, slot::release(&self.slots[at], &command, self.now));
+    }
+
+    /// The calendar knows nothing of our versions, and frees only what it has told of itself.
+    fn hear(&mut self, at: usize, word: CalendarWord, late: u64) {
+        let slot = &self.slots[at];
+        let last = self.known.calendar.get(&at).copied();
+        let revision = last.map_or(9, |last| last.revision + 1) - late;
+        let said = said_of(at, revision, word, self.now);
+        let policies = Policies {
+            general: Some(Numbered {
+                version: 1,
+                policy: Policy {
+                    window_seconds: 1_800,
+                    zone: None,
+                    rules: Self::terms(at).rules,
+                },
+            }),
+            ..Policies::default()
+        };
+        let usual = Usual {
+            window_seconds: 60,
+            zone: None,
+        };
+        let resolve = |freed: &Freed| policies.resolve(&freed.service, None, usual, 1);
+        let decision = told_by_calendar(slot, &said, resolve, self.now);
+        if last.is_some_and(|last| last.revision >= revision) {
+            assert!(decision.is_err(), "an old word was taken for a new one");
+        }
+        let taken = self.known.booked.contains(&(at, slot.version()));
+        let knows = last.is_some_and(|last| {
+            last.word == CalendarWord::Booked && last.version == slot.version()
+        });
+        let events = decision.map(|events| named(at, events));
+        let frees = |events: &Vec<SlotEvent>| {
+            let frees = |event: &SlotEvent| matches!(event, SlotEvent::SlotReleased(_));
+            events.iter().any(frees)
+        };
+        if taken && events.as_ref().is_ok_and(frees) {
+            assert!(
+                knows,
+                "I1: somebody lost a slot to a calendar that did not know of them"
+            );
+        }
+        self.of_slot(at, events);
     }
 
     fn cascade(&mut self, at: usize) {
@@ -493,6 +540,43 @@ impl Clinic {
             ));
         }
     }
+}
+
+/// A word of the calendar on a slot that begins in two hours.
+fn said_of(at: usize, revision: u64, word: CalendarWord, now: Timestamp) -> FromCalendar {
+    let starts_at = now.plus(seconds(7_200 + 2_000 * at as u64));
+    let news = match word {
+        CalendarWord::Free => News::Free(Freed {
+            service: "physio".to_owned(),
+            starts_at,
+            ends_at: starts_at.plus(seconds(1_800)),
+            location: None,
+            provider: None,
+            zone: None,
+            after_version: None,
+        }),
+        CalendarWord::Booked => News::Booked { recipient_id: None },
+        CalendarWord::Gone => News::Gone,
+    };
+    FromCalendar {
+        waitlist_id: waitlist_id(),
+        external_id: format!("apt-{at}"),
+        revision,
+        news,
+    }
+}
+
+/// The events with the id that the clinic has for the slot: staff release it too.
+fn named(at: usize, events: Vec<SlotEvent>) -> Vec<SlotEvent> {
+    let id = SlotId::parse(&format!("slot-{at}")).expect("an id");
+    let named = events.into_iter().map(|event| match event {
+        SlotEvent::SlotReleased(event) => SlotEvent::SlotReleased(SlotReleased {
+            slot_id: id.clone(),
+            ..event
+        }),
+        other => other,
+    });
+    named.collect()
 }
 
 fn slot_at(id: &SlotId) -> usize {

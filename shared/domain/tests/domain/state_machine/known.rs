@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_contracts::waitlist::{EntryEvent, HoldEnd, RankTo, SlotEvent, Urgency};
+use callboard_contracts::waitlist::{
+    CalendarWord, EntryEvent, HoldEnd, RankTo, SlotEvent, Urgency,
+};
 use callboard_contracts::{EntryId, OfferId, Timestamp};
 use callboard_domain::waitlist::SlotFacts;
 use callboard_domain::waitlist::entry::Wishes;
@@ -44,6 +46,17 @@ pub struct Known {
     pub offers: BTreeMap<OfferId, Made>,
     pub booked: BTreeSet<(usize, u32)>,
     pub people: Vec<Person>,
+    pub versions: BTreeMap<usize, u32>,
+    /// What the calendar said last of each slot.
+    pub calendar: BTreeMap<usize, Heard>,
+}
+
+/// A word of the calendar, and the version that it was heard of.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard {
+    pub revision: u64,
+    pub word: CalendarWord,
+    pub version: u32,
 }
 
 impl Person {
@@ -166,8 +179,20 @@ impl Known {
             SlotEvent::SlotWithdrawn(it) => {
                 self.end_all(slot, it.slot_version);
             }
-            SlotEvent::SlotReleased(_)
-            | SlotEvent::SlotBroadcast(_)
+            SlotEvent::CalendarTold(it) => {
+                let (revision, word) = (it.revision, it.word);
+                let version = self.versions.get(&slot).copied().unwrap_or(0);
+                let last = Heard {
+                    revision,
+                    word,
+                    version,
+                };
+                self.calendar.insert(slot, last);
+            }
+            SlotEvent::SlotReleased(it) => {
+                self.versions.insert(slot, it.slot_version);
+            }
+            SlotEvent::SlotBroadcast(_)
             | SlotEvent::CandidatesPassedOver(_)
             | SlotEvent::EndedOffersTold(_)
             | SlotEvent::CandidateNotFound(_)
