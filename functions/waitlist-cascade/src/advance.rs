@@ -4,8 +4,11 @@
 //! comes next, and the commit numbers just read decide whether it may stand. So a message that
 //! comes twice, late or out of order finds its work done, or finds other work.
 
+mod ahead;
+
 use std::time::Duration;
 
+use callboard_contracts::waitlist::CandidatesPassedOver;
 use callboard_contracts::{Cause, EntryId, SlotEvent, SlotId, StreamId, Timestamp};
 use callboard_domain::waitlist::cascade::Offers;
 use callboard_domain::waitlist::rank::Candidate;
@@ -22,6 +25,7 @@ use callboard_runtime::metrics::{self, Metric};
 use crate::look_up::Views;
 use crate::search::Search;
 use crate::tell;
+use ahead::Ahead;
 
 /// Decisions on one slot before its message goes back to the queue. Each repetition means that
 /// somebody else committed to the slot in between, which most often leaves nothing to do.
@@ -179,12 +183,14 @@ impl Turn<'_> {
     ) -> Result<Try<Outcome>, Failure> {
         let slot = &self.slot.state;
         let mut search = Search::new(self.deps, (slot, facts), known, self.cause, self.now);
+        let mut ahead = Ahead::default();
         for _ in 0..ENTRY_TRIES_MAX {
             let selection = search.select(want, draw).await?;
             if selection.is_empty() {
                 return self.nobody(&search, &selection).await;
             }
-            if let Some(settled) = self.offer(facts, &mut search, selection).await? {
+            let offered = self.offer(facts, &mut search, selection, &mut ahead);
+            if let Some(settled) = offered.await? {
                 return Ok(settled);
             }
         }
@@ -222,12 +228,14 @@ impl Turn<'_> {
     }
 
     /// Offers the slot to those who were selected, by one transaction on all streams; `None` if
-    /// one of their entries has changed since it was read.
+    /// one of their entries has changed since it was read, or those passed over had to be recorded
+    /// before it.
     async fn offer(
         &self,
         facts: &SlotFacts,
         search: &mut Search<'_>,
-        selection: Selection<'_>,
+        mut selection: Selection<'_>,
+        ahead: &mut Ahead,
     ) -> Result<Option<Try<Outcome>>, Failure> {
         let former = match selection.swaps() {
             Some(id) => {
@@ -236,11 +244,19 @@ impl Turn<'_> {
             }
             None => None,
         };
-        let look = search.look(&selection);
+        let slot = ahead.slot.as_ref().unwrap_or(self.slot);
+        let look = search.look(&selection, &slot.state.cursors, &ahead.recorded);
+        selection.leave_out(&ahead.recorded);
+        let as_of = look.as_of;
         let state = former.as_ref().map(|former| &former.state);
-        let mut offers = selection.offer(state, look).map_err(impossible)?;
+        let offers = selection.offer(state, look).map_err(impossible)?;
         let outcome = outcome_of(facts, &offers);
-        let mut commits = vec![self.slot_commit(std::mem::take(&mut offers.slot))?];
+        let held = self.commit_of(slot, offers.slot.clone())?;
+        if let Some(passed) = self.too_many(slot, &held, &offers.slot)? {
+            let passed = CandidatesPassedOver { as_of, ..passed };
+            return self.record(passed, ahead).await;
+        }
+        let mut commits = vec![held];
         for (id, events) in offers.entries {
             let Some(entry) = search.entry(&id) else {
                 return Err(Failure::terminal(

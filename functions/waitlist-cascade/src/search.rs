@@ -1,9 +1,9 @@
 //! Whom to offer a slot: who waits is looked up, each entry is read from its own stream, and is
 //! taken or passed over for a reason.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use callboard_contracts::waitlist::{Draw, Ineligible};
+use callboard_contracts::waitlist::{Cursor, Draw, Ineligible};
 use callboard_contracts::{Cause, EntryId, StreamId, Timestamp};
 use callboard_domain::waitlist::rank::Candidate;
 use callboard_domain::waitlist::slot::{DrawFrom, Look, Slot, SlotFacts};
@@ -12,9 +12,10 @@ use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Loaded};
 
 use crate::advance::Deps;
-use crate::look_up::{Found, LookUp, Mark, cursors};
+use crate::look_up::{self, Found, LookUp, Mark};
 
-/// Entries passed over by one commit: their ids, some 40 bytes each, make four write units of it.
+/// Entries passed over by one commit: their ids, some 40 bytes each, make four write units of it. They
+/// stand beside a hold where that does not cost it a write unit more.
 /// Whoever waits behind them is looked at by the next one.
 const PASSED_MAX: usize = 100;
 
@@ -116,9 +117,15 @@ impl<'a> Search<'a> {
         Ok(selection)
     }
 
-    /// What is recorded of the search beside those who are offered the slot.
+    /// What is recorded of the search beside those who are offered the slot, whose stream has these
+    /// `cursors`, and has `recorded` some of those passed over.
     #[must_use]
-    pub fn look(&self, selection: &Selection<'_>) -> Look {
+    pub fn look(
+        &self,
+        selection: &Selection<'_>,
+        cursors: &[Cursor],
+        recorded: &HashSet<EntryId>,
+    ) -> Look {
         let passed: HashMap<_, _> = selection.passed().iter().map(|(id, r)| (id, *r)).collect();
         let taken = |id: &EntryId| selection.takes(id);
         let offered = |id: &EntryId| self.slot.offered.contains(id);
@@ -129,18 +136,16 @@ impl<'a> Search<'a> {
             .iter()
             .filter(|found| settled(&found.candidate.entry_id))
             .count();
-        let before = &self.slot.cursors;
-        let cursors = if self.drawn.is_none() && settled_count >= SETTLED_MIN {
-            cursors(before, &self.found, settled)
-        } else if selection.passed().is_empty() {
-            // No word of it leaves them as they are.
-            Vec::new()
+        let reached = if self.drawn.is_none() && settled_count >= SETTLED_MIN {
+            look_up::cursors(cursors, &self.found, settled)
         } else {
-            before.clone()
+            cursors.to_vec()
         };
+        // No word of them leaves them as they are.
+        let are_told = reached != cursors || passed.keys().any(|id| !recorded.contains(id));
         Look {
             as_of: self.look_up.as_of(),
-            cursors,
+            cursors: if are_told { reached } else { Vec::new() },
             draw: self.drawn.as_ref().map(|(_, record)| record.clone()),
             ..Look::default()
         }
@@ -161,7 +166,7 @@ impl<'a> Search<'a> {
         let look = Look {
             as_of: self.look_up.as_of(),
             passed: selection.passed().to_vec(),
-            cursors: cursors(&self.slot.cursors, &self.found, |_| true),
+            cursors: look_up::cursors(&self.slot.cursors, &self.found, |_| true),
             draw: None,
         };
         let goes_on = !self.look_up.is_at_end() && look.cursors != self.slot.cursors;

@@ -4,6 +4,7 @@ mod binary;
 mod broadcasts;
 mod endings;
 mod entries;
+mod many;
 mod messages;
 mod rules;
 mod searches;

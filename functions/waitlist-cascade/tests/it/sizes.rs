@@ -249,12 +249,11 @@ fn to_tell_sixteen_of_a_broadcast_costs_three_write_units() {
 }
 
 #[test]
-fn those_passed_over_cost_the_hold_a_second_write_unit_when_there_are_many() {
-    let (few, ..) = weight(Mode::Sequential, 1, 2);
-    assert!(few <= WRITE_UNIT_BYTES, "{few} bytes");
-    let (many, ..) = weight(Mode::Sequential, 1, 16);
-    assert!(
-        many > WRITE_UNIT_BYTES && many <= 2 * WRITE_UNIT_BYTES,
-        "{many} bytes"
-    );
+fn a_few_passed_over_stand_beside_a_hold_for_nothing_and_more_would_cost_it_two_units_a_kilobyte() {
+    let fits = |passed: &usize| weight(Mode::Sequential, 1, *passed).2 == 4;
+    let few = (0..16).take_while(fits).count() - 1;
+    assert!(few >= 2, "{few} fit");
+    let (many, _, units) = weight(Mode::Sequential, 1, 16);
+    assert!(many > WRITE_UNIT_BYTES && many <= 2 * WRITE_UNIT_BYTES);
+    assert_eq!(units, 6, "{many} bytes");
 }

@@ -1,5 +1,7 @@
 //! Choosing whom to ask, one after the other.
 
+use std::collections::HashSet;
+
 use callboard_contracts::waitlist::Ineligible;
 use callboard_contracts::{EntryId, SlotId, Timestamp};
 
@@ -101,6 +103,11 @@ impl<'a> Selection<'a> {
     pub fn pass_over(&mut self, id: &EntryId, reason: Ineligible) {
         self.looked_at += 1;
         self.passed.push((id.clone(), reason));
+    }
+
+    /// Forgets those passed over who are recorded already, by an earlier commit of this search.
+    pub fn leave_out(&mut self, recorded: &HashSet<EntryId>) {
+        self.passed.retain(|(id, _)| !recorded.contains(id));
     }
 
     /// Whether this entry is to be offered the slot.
