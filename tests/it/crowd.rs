@@ -1,8 +1,8 @@
 //! Many at once: fifty slots cascade through five hundred people, and two hundred answers fight for
 //! one slot (I1 to I5). Figures are printed; `--nocapture` shows them.
 
-mod ledger;
-mod people;
+pub mod ledger;
+pub mod people;
 
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ async fn release_all(house: &House, slots: std::ops::Range<usize>) -> Vec<String
     join_all(releases).await
 }
 
-async fn all_over(house: &House, slots: &[String]) -> bool {
+pub async fn all_over(house: &House, slots: &[String]) -> bool {
     let views = join_all(slots.iter().map(|slot| house.slot(slot))).await;
     let over = ["booked", "opened-to-public", "withdrawn"];
     let mut states = views.iter().map(|view| view["state"].as_str());

@@ -12,6 +12,7 @@
 //! | [`broadcast`] | a slot told to all at once: each hears of it once, the first has it (I1, I6, I7) |
 //! | [`practice`] | the practice's own calendar says what is free and booked, and hears what becomes of it (I1, I12) |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
+//! | [`offer_cycle`] | write units of a cycle, time to the next offer, nobody passed over (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
 //! | [`sweep`] | deadlines without any message: the agenda alone (I1, I3, I5) |
 //! | [`explained`] | where somebody stands, and why others were asked first (I4, I12) |
@@ -39,6 +40,7 @@ mod explained;
 mod faults;
 mod house;
 mod least_privilege;
+mod offer_cycle;
 mod openapi;
 mod practice;
 mod privacy;

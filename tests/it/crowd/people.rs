@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use callboard_contracts::Timestamp;
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::house::{Answer, House};
 use crate::story::{SERVICE, link};
@@ -48,24 +48,34 @@ fn urgency(at: usize) -> &'static str {
     }
 }
 
-async fn join_one(house: &House, at: usize) {
+async fn join_one(house: &House, at: usize, preferences: Value) {
     let name = format!("person-{at:03}");
     let profile = json!({ "email": format!("{name}@example.com"), "name": name });
     house.register_as(&name, &profile).await;
     let body = json!({
         "recipientId": name, "entryId": format!("entry-{at:03}"), "service": SERVICE,
-        "urgency": urgency(at),
+        "urgency": urgency(at), "preferences": preferences,
     });
     let path = "/v1/waitlists/clinic/entries";
     house.api.json("POST", path, &body).await.expect(201);
 }
 
 impl Crowd {
-    /// So many people register and join.
+    /// So many people register and join, who can take any slot.
     pub async fn join(house: &House, people: usize) -> Self {
+        Self::join_wishing(house, people, |_| json!({})).await
+    }
+
+    /// So many people register and join, each with preferences.
+    pub async fn join_wishing(
+        house: &House,
+        people: usize,
+        preferences: impl Fn(usize) -> Value,
+    ) -> Self {
         let all: Vec<usize> = (0..people).collect();
         for some in all.chunks(AT_ONCE) {
-            join_all(some.iter().map(|at| join_one(house, *at))).await;
+            let joins = some.iter().map(|at| join_one(house, *at, preferences(*at)));
+            join_all(joins).await;
             // Some have waited longer than others of their urgency.
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
