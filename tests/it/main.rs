@@ -11,6 +11,7 @@
 //! | [`redelivery`] | every message twice, out of order, or again at the end: the same outcome (I6, I7, I10, I11) |
 //! | [`broadcast`] | a slot told to all at once: each hears of it once, the first has it (I1, I6, I7) |
 //! | [`practice`] | the practice's own calendar says what is free and booked, and hears what becomes of it (I1, I12) |
+//! | [`swap`] | a booking is given up for a sooner slot: chains, races, repetitions (I1, I2, I5) |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`offer_cycle`] | write units of a cycle, time to the next offer, nobody passed over (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
@@ -47,6 +48,7 @@ mod privacy;
 mod redelivery;
 mod sending;
 mod story;
+mod swap;
 mod sweep;
 mod template;
 mod versions;

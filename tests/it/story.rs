@@ -45,8 +45,16 @@ impl House {
 
     /// Joins a waitlist, and waits until its view shows that: the cascade looks there.
     pub async fn join(&self, waitlist: &str, person: &Person, urgency: &str) -> String {
+        let wishes = json!({ "urgency": urgency });
+        self.join_wishing(waitlist, person, &wishes).await
+    }
+
+    /// The same with other members of the command.
+    pub async fn join_wishing(&self, waitlist: &str, person: &Person, wishes: &Value) -> String {
         let path = format!("/v1/waitlists/{waitlist}/entries");
-        let body = json!({ "recipientId": person.id, "service": SERVICE, "urgency": urgency });
+        let mut body = wishes.clone();
+        body["recipientId"] = json!(person.id);
+        body["service"] = json!(SERVICE);
         let answer = self.api.json("POST", &path, &body).await.expect(201);
         let entry = answer.json()["entryId"].as_str().expect("an id").to_owned();
         let view = format!("{path}/{entry}?at-least={}", answer.commit());
@@ -62,8 +70,12 @@ impl House {
 
     /// Releases a slot of tomorrow; every offer of it stands for `window`.
     pub async fn release(&self, waitlist: &str, window: Duration) -> Released {
-        let day = Duration::from_secs(86_400);
-        let starts = self.now().plus(day);
+        self.release_in(waitlist, 1, window).await
+    }
+
+    /// Releases a slot that starts in so many days.
+    pub async fn release_in(&self, waitlist: &str, days: u64, window: Duration) -> Released {
+        let starts = self.now().plus(Duration::from_secs(days * 86_400));
         let body = json!({
             "service": SERVICE,
             "startsAt": starts,

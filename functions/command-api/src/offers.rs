@@ -23,7 +23,7 @@ use serde_json::json;
 use self::decide::{Answer, Answered, decide};
 use self::standing::{Offer, claims};
 use crate::App;
-use crate::answer::cause_of;
+use crate::answer::{cause_of, refused};
 use crate::calendar;
 use crate::page::{self, Standing};
 
@@ -60,7 +60,11 @@ pub(crate) async fn calendar(
     let now = facts.received_at;
     let offer = Offer::of(&deps, &token, now).await;
     let outcome = offer.and_then(|offer| {
-        let is_theirs = offer.shown(&deps, now).state == Standing::Accepted;
+        let state = offer.shown(&deps, now).state;
+        if state == Standing::GivenUp {
+            return Err(refused(&Refusal::BookingGivenUp));
+        }
+        let is_theirs = state == Standing::Accepted;
         let booked = offer.slot.state.facts.filter(|_| is_theirs);
         let booked = booked.and_then(|slot| calendar::of_appointment(&slot, &deps.organizer, now));
         booked.ok_or_else(|| {

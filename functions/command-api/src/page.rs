@@ -1,5 +1,7 @@
 //! The pages that a link opens: plain HTML, no script, nothing loaded from elsewhere.
 
+mod other;
+
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
@@ -10,6 +12,8 @@ use callboard_runtime::http::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+pub(crate) use self::other::Other;
 
 /// Where an offer stands for the person it was made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -24,6 +28,8 @@ pub(crate) enum Standing {
     Withdrawn,
     /// The slot was released anew, or another offer took this one's place.
     Superseded,
+    /// It was accepted, and given up for a sooner appointment.
+    GivenUp,
 }
 
 /// An offer, as its link shows it: no person is named.
@@ -48,6 +54,9 @@ pub(crate) struct Shown {
     /// It is not held: the first to accept has it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) first_come: bool,
+    /// What it has to do with another appointment of the person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other_booking: Option<Other>,
     /// The zone in which people read its times.
     #[serde(skip)]
     pub(crate) zone: Zone,
@@ -90,6 +99,8 @@ pub(crate) fn of_offer(shown: &Shown, token: &str, note: Option<&str>) -> String
     let note = note.map_or_else(String::new, |note| {
         format!("<p role=\"status\">{}</p>", escape(note))
     });
+    let other = shown.other_booking.map(|other| other.sentence(&shown.zone));
+    let other = other.unwrap_or_default();
     let facts = facts(shown);
     let rest = match shown.state {
         Standing::Open if shown.first_come => FIRST_COME_FORM.to_owned(),
@@ -101,7 +112,7 @@ pub(crate) fn of_offer(shown: &Shown, token: &str, note: Option<&str>) -> String
         ),
         _ => String::new(),
     };
-    document(title, &format!("{note}<p>{text}</p>{facts}{rest}"))
+    document(title, &format!("{note}<p>{text}</p>{other}{facts}{rest}"))
 }
 
 const FORM: &str = "<form method=\"post\">\
@@ -151,6 +162,10 @@ const fn words(state: Standing) -> (&'static str, &'static str) {
         Standing::Superseded => (
             "This offer was replaced",
             "It can no longer be answered. Please use the link in our latest message.",
+        ),
+        Standing::GivenUp => (
+            "You have taken an earlier appointment instead",
+            "As you asked, this one was given up for it, and somebody else can have it.",
         ),
     }
 }
@@ -261,7 +276,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Standing; 7] = [
+    const ALL: [Standing; 8] = [
         Standing::Open,
         Standing::Accepted,
         Standing::Declined,
@@ -269,6 +284,7 @@ mod tests {
         Standing::Taken,
         Standing::Withdrawn,
         Standing::Superseded,
+        Standing::GivenUp,
     ];
 
     fn shown(state: Standing) -> Shown {
@@ -282,6 +298,7 @@ mod tests {
             ends_at: at("2030-05-02T09:30:00Z"),
             expires_at: at("2030-05-01T22:30:00Z"),
             first_come: false,
+            other_booking: None,
             zone: "Europe/Berlin".parse().expect("a zone"),
         }
     }
@@ -367,6 +384,36 @@ mod tests {
             autumn.contains("02:30 CEST<") && autumn.contains("02:15 CET<"),
             "{autumn}"
         );
+    }
+
+    #[test]
+    fn what_becomes_of_another_appointment_is_said_with_its_time_in_the_zone() {
+        let starts_at = "2030-05-09T09:00:00Z".parse().expect("a time");
+        let said = |state, other| {
+            page(&Shown {
+                other_booking: Some(other),
+                ..shown(state)
+            })
+        };
+        let when = ">Thursday 9 May 2030, 11:00 CEST</time>";
+        let open = said(Standing::Open, Other::WouldBeGivenUp { starts_at });
+        assert!(
+            open.contains(when) && open.contains("if you take this one"),
+            "{open}"
+        );
+        let taken = said(Standing::Accepted, Other::GivenUp { starts_at });
+        assert!(
+            taken.contains(when) && taken.contains("was given up for it"),
+            "{taken}"
+        );
+        let kept = said(Standing::Accepted, Other::Kept);
+        assert!(kept.contains("that one is as it was"), "{kept}");
+        let gone = said(Standing::GivenUp, Other::TakenInstead { starts_at });
+        assert!(
+            gone.contains(when) && gone.contains("earlier appointment instead"),
+            "{gone}"
+        );
+        assert!(!gone.contains("calendar.ics"), "{gone}");
     }
 
     #[test]

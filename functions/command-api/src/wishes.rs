@@ -64,10 +64,15 @@ fn preferences(deps: &Deps, value: &Value) -> Result<Preferences, Problem> {
         return Err(Problem::invalid(faults));
     }
     let preferences: Preferences = parse_member(value, "/preferences")?;
-    if preferences.own_booking.as_ref().is_some_and(|own| own.swap) {
-        // The person would be left with two appointments.
-        let message = "a booking is not given up for a sooner one yet; leave `swap` out";
-        return Err(Problem::invalid_at("/preferences/ownBooking/swap", message));
+    if let Some(own) = &preferences.own_booking
+        && own.swap
+        && own.slot_id.is_none()
+    {
+        let message = "is needed for `swap`: only a booking of one of our slots can be given up";
+        return Err(Problem::invalid_at(
+            "/preferences/ownBooking/slotId",
+            message,
+        ));
     }
     Ok(preferences)
 }

@@ -83,6 +83,10 @@ const fn not_ranked(status: &EntryStatus) -> Option<(&'static str, &'static str)
              offers, and keeps its time of waiting for when it is resumed.",
         )),
         EntryStatus::Booked(_) => Some(("booked", "The entry has its appointment.")),
+        EntryStatus::GivenUp { .. } => Some((
+            "given-up",
+            "The entry's appointment was given up for a sooner one that the person has.",
+        )),
         EntryStatus::Left => Some(("left", "The entry left the waitlist.")),
     }
 }

@@ -317,6 +317,7 @@ fn made(slot: &str, to: &Candidate, at: Timestamp) -> EntryEvent {
         score: Some(Score {
             ..to.parts(Some(182 * DAY), at, (1, 1))
         }),
+        gives_up_starts_at: None,
     }
     .into()
 }

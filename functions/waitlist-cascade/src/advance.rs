@@ -16,7 +16,7 @@ use callboard_domain::waitlist::slot::{
     self, DrawFrom, HeldOffer, Look, Slot, SlotFacts, SlotStatus, Step,
 };
 use callboard_domain::waitlist::timing::Timing;
-use callboard_domain::waitlist::{Refusal, Selection, entry};
+use callboard_domain::waitlist::{Entry, Former, Refusal, Selection, entry};
 use callboard_runtime::clock::Clock;
 use callboard_runtime::failure::Failure;
 use callboard_runtime::journal::{AppendError, Commit, Journal, Loaded};
@@ -237,19 +237,13 @@ impl Turn<'_> {
         mut selection: Selection<'_>,
         ahead: &mut Ahead,
     ) -> Result<Option<Try<Outcome>>, Failure> {
-        let former = match selection.swaps() {
-            Some(id) => {
-                let stream = StreamId::slot(id);
-                Some(self.deps.journal.load::<Slot>(&stream).await?)
-            }
-            None => None,
-        };
+        let given_up = self.given_up(selection.swaps()).await?;
         let slot = ahead.slot.as_ref().unwrap_or(self.slot);
         let look = search.look(&selection, &slot.state.cursors, &ahead.recorded);
         selection.leave_out(&ahead.recorded);
         let as_of = look.as_of;
-        let state = former.as_ref().map(|former| &former.state);
-        let offers = selection.offer(state, look).map_err(impossible)?;
+        let former = given_up.as_ref().map(GivenUp::former);
+        let offers = selection.offer(former, look).map_err(impossible)?;
         let outcome = outcome_of(facts, &offers);
         let held = self.commit_of(slot, offers.slot.clone())?;
         if let Some(passed) = self.too_many(slot, &held, &offers.slot)? {
@@ -266,8 +260,12 @@ impl Turn<'_> {
             let commit = entry.next(self.cause, self.now).events(events);
             commits.push(commit.handled(entry::handling).build()?);
         }
-        if let (Some(former), false) = (&former, offers.former.is_empty()) {
-            commits.push(self.commit_of(former, offers.former)?);
+        if let (Some(given_up), Some(both)) = (&given_up, offers.former) {
+            commits.push(self.commit_of(&given_up.slot, both.slot)?);
+            if let (Some(entry), false) = (&given_up.entry, both.entry.is_empty()) {
+                let commit = entry.next(self.cause, self.now).events(both.entry);
+                commits.push(commit.handled(entry::handling).build()?);
+            }
         }
         match self.deps.journal.append_all(commits, Vec::new()).await {
             Ok(_) => Ok(Some(Try::Settled(outcome))),
@@ -277,6 +275,18 @@ impl Turn<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Reads the booking in this slot that the one who accepts at once gives up.
+    async fn given_up(&self, slot: Option<&SlotId>) -> Result<Option<GivenUp>, Failure> {
+        let Some(id) = slot else { return Ok(None) };
+        let journal = &self.deps.journal;
+        let slot = journal.load::<Slot>(&StreamId::slot(id)).await?;
+        let entry = match slot.state.booked_entry() {
+            Some(id) => Some(journal.load::<Entry>(&StreamId::entry(id)).await?),
+            None => None,
+        };
+        Ok(Some(GivenUp { slot, entry }))
     }
 
     /// Tells how late a step was that this turn has committed.
@@ -321,6 +331,21 @@ impl Turn<'_> {
 
     fn timing(&self) -> &Timing {
         &self.deps.timing
+    }
+}
+
+/// The booking that somebody gives up, as it was read.
+struct GivenUp {
+    slot: Loaded<Slot>,
+    entry: Option<Loaded<Entry>>,
+}
+
+impl GivenUp {
+    fn former(&self) -> Former<'_> {
+        Former {
+            slot: &self.slot.state,
+            entry: self.entry.as_ref().map(|entry| &entry.state),
+        }
     }
 }
 

@@ -164,6 +164,7 @@ impl Document for EntryView {
             EntryStatus::Offered(offer) => ("offered", Some(offer)),
             EntryStatus::Paused(_) => ("paused", None),
             EntryStatus::Booked(offer) => ("booked", Some(offer)),
+            EntryStatus::GivenUp { booking, .. } => ("given-up", Some(booking)),
             EntryStatus::Left => ("left", None),
         };
         let live = offer.filter(|_| state == "offered");

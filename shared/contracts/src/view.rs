@@ -131,7 +131,7 @@ pub struct EntryView {
     pub waitlist_id: WaitlistId,
     /// The person.
     pub recipient_id: RecipientId,
-    /// `waiting`, `offered`, `paused`, `booked` or `left`.
+    /// `waiting`, `offered`, `paused`, `booked`, `given-up` (a booking, for a sooner one) or `left`.
     pub state: String,
     /// What the person waits for.
     pub service: String,
@@ -139,7 +139,7 @@ pub struct EntryView {
     pub urgency: Urgency,
     /// Since when.
     pub joined_at: Timestamp,
-    /// The slot offered or booked.
+    /// The slot offered, booked or given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// When the live offer ends; after it the entry waits again.

@@ -12,9 +12,9 @@ mod slot;
 
 pub use broadcast::{AudienceSearched, BroadcastAnnounced, BroadcastEvent, Invited};
 pub use entry::{
-    EntryEvent, EntryJoined, EntryLeft, EntryPaused, EntryResumed, OfferAccepted, OfferDeclined,
-    OfferLapsed, OfferMade, OfferSuperseded, OfferWithdrawn, OverrideReason, PauseReason,
-    PreferencesChanged, RankOverridden, RankTo, Score,
+    BookingGivenUp, EntryEvent, EntryJoined, EntryLeft, EntryPaused, EntryResumed, OfferAccepted,
+    OfferDeclined, OfferLapsed, OfferMade, OfferSuperseded, OfferWithdrawn, OverrideReason,
+    PauseReason, PreferencesChanged, RankOverridden, RankTo, Score,
 };
 pub use local::{LocalDate, LocalError, LocalTime};
 pub use policy::{Mode, OfferRules, Policy, PolicySet, QuietHours, Terms, WaitlistEvent};

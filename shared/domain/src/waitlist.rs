@@ -16,6 +16,7 @@ pub mod rank;
 pub mod refusal;
 pub mod selection;
 pub mod slot;
+pub mod swap;
 pub mod timing;
 pub mod window;
 
@@ -26,4 +27,5 @@ pub use policy::Policies;
 pub use refusal::{Refusal, RefusalKind};
 pub use selection::{Considered, Selection};
 pub use slot::{OfferFate, Slot, SlotFacts, SlotStatus, Step};
+pub use swap::Former;
 pub use timing::Timing;

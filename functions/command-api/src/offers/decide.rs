@@ -1,18 +1,19 @@
 //! An answer is decided on, and again if another commit came between.
 
 use callboard_contracts::link::OfferLink;
-use callboard_contracts::{Cause, Timestamp};
-use callboard_domain::waitlist::cascade::{self, Both};
-use callboard_domain::waitlist::{Refusal, RefusalKind};
+use callboard_contracts::{Cause, StreamId, Timestamp};
+use callboard_domain::waitlist::cascade::{self, Taken};
+use callboard_domain::waitlist::{Entry, Former, Refusal, RefusalKind, Slot};
 use callboard_runtime::http::Problem;
-use callboard_runtime::journal::AppendError;
+use callboard_runtime::journal::{AppendError, Loaded};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::standing::Offer;
 use crate::Deps;
 use crate::answer::{
-    TRIES_MAX, append_problem, commit_name, entry_commit, lost_race, refused, slot_commit, within,
+    TRIES_MAX, append_problem, commit_name, entry_commit, lost_race, refused, slot_commit,
+    unavailable, within,
 };
 use crate::page::Shown;
 
@@ -43,8 +44,12 @@ pub(super) async fn decide(
 ) -> Result<Answered, Problem> {
     for _ in 0..TRIES_MAX {
         let offer = Offer::load(deps, link.clone()).await?;
-        let both = match decision(deps, &offer, answer, received_at) {
-            Ok(both) => both,
+        let own = match answer {
+            Answer::Accept => Own::load(deps, &offer.entry.state).await?,
+            Answer::Decline => None,
+        };
+        let taken = match decision(deps, &offer, own.as_ref(), answer, received_at) {
+            Ok(taken) => taken,
             Err(refusal) if refusal.kind() == RefusalKind::Repeated => {
                 return Ok(Answered::Before(offer.shown(deps, received_at)));
             }
@@ -54,7 +59,7 @@ pub(super) async fn decide(
             }
             Err(refusal) => return Err(refused(&refusal)),
         };
-        match append(deps, &offer, both, cause).await {
+        match append(deps, &offer, own, taken, cause).await {
             Ok(()) => {
                 let commit = commit_name(&offer.slot.stream, offer.slot.number + 1);
                 let after = Offer::load(deps, link).await?;
@@ -70,29 +75,83 @@ pub(super) async fn decide(
 fn decision(
     deps: &Deps,
     offer: &Offer,
+    own: Option<&Own>,
     answer: Answer,
     received_at: Timestamp,
-) -> Result<Both, Refusal> {
+) -> Result<Taken, Refusal> {
     let (slot, entry, id) = (&offer.slot.state, &offer.entry.state, &offer.link.offer);
     match answer {
         Answer::Accept => {
-            cascade::accept(slot, entry, None, id, received_at, &deps.timing).map(|taken| Both {
-                slot: taken.slot,
-                entry: taken.entry,
-            })
+            let former = own.map(Own::former);
+            cascade::accept(slot, entry, former, id, received_at, &deps.timing)
         }
-        Answer::Decline => cascade::decline(slot, entry, id, received_at),
+        Answer::Decline => cascade::decline(slot, entry, id, received_at).map(|both| Taken {
+            slot: both.slot,
+            entry: both.entry,
+            former: None,
+        }),
     }
 }
 
-async fn append(deps: &Deps, offer: &Offer, both: Both, cause: &Cause) -> Result<(), AppendError> {
+/// Commits all that follows, or nothing.
+async fn append(
+    deps: &Deps,
+    offer: &Offer,
+    own: Option<Own>,
+    taken: Taken,
+    cause: &Cause,
+) -> Result<(), AppendError> {
     let now = deps.clock.now();
-    // What follows belongs to the cascade that made the offer, not to the click.
+    // What follows belongs to the cascade that made the offer, not to the click; so does what
+    // becomes of a slot that is given up for it.
     let cause = within(&offer.slot, cause);
-    let commits = vec![
-        slot_commit(&offer.slot, &cause, both.slot, &deps.timing, now)?,
-        entry_commit(&offer.entry, &cause, both.entry, now)?,
+    let mut commits = vec![
+        slot_commit(&offer.slot, &cause, taken.slot, &deps.timing, now)?,
+        entry_commit(&offer.entry, &cause, taken.entry, now)?,
     ];
+    if let (Some(own), Some(both)) = (own, taken.former) {
+        commits.push(slot_commit(
+            &own.slot,
+            &cause,
+            both.slot,
+            &deps.timing,
+            now,
+        )?);
+        if let (Some(entry), false) = (own.entry, both.entry.is_empty()) {
+            commits.push(entry_commit(&entry, &cause, both.entry, now)?);
+        }
+    }
     deps.journal.append_all(commits, Vec::new()).await?;
     Ok(())
+}
+
+/// The person's own booking, which is to be given up for another: as it was read.
+struct Own {
+    slot: Loaded<Slot>,
+    entry: Option<Loaded<Entry>>,
+}
+
+impl Own {
+    async fn load(deps: &Deps, entry: &Entry) -> Result<Option<Self>, Problem> {
+        let Some(id) = entry.swaps() else {
+            return Ok(None);
+        };
+        let slot = deps.journal.load::<Slot>(&StreamId::slot(id)).await;
+        let slot = slot.map_err(|error| unavailable(&error))?;
+        let entry = match slot.state.booked_entry() {
+            Some(id) => {
+                let entry = deps.journal.load::<Entry>(&StreamId::entry(id)).await;
+                Some(entry.map_err(|error| unavailable(&error))?)
+            }
+            None => None,
+        };
+        Ok(Some(Self { slot, entry }))
+    }
+
+    fn former(&self) -> Former<'_> {
+        Former {
+            slot: &self.slot.state,
+            entry: self.entry.as_ref().map(|entry| &entry.state),
+        }
+    }
 }

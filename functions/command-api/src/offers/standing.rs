@@ -3,16 +3,17 @@
 use axum::http::StatusCode;
 use callboard_contracts::link::OfferLink;
 use callboard_contracts::{StreamId, Timestamp};
-use callboard_domain::waitlist::entry::Entry;
-use callboard_domain::waitlist::slot::{Slot, SlotStatus};
+use callboard_domain::waitlist::entry::{Booking, Entry, EntryOffer, EntryStatus};
+use callboard_domain::waitlist::slot::{Slot, SlotFacts, SlotStatus};
 use callboard_domain::waitlist::{OfferFate, Refusal};
+use callboard_domain::when::Zone;
 use callboard_runtime::http::Problem;
 use callboard_runtime::journal::Loaded;
 use callboard_runtime::token::TokenError;
 
 use crate::Deps;
 use crate::answer::{refused, unavailable};
-use crate::page::{Shown, Standing};
+use crate::page::{Other, Shown, Standing};
 
 /// An offer: what its link says, and the streams that it stands in.
 pub(super) struct Offer {
@@ -43,6 +44,11 @@ impl Offer {
     /// As a page shows it.
     pub(super) fn shown(&self, deps: &Deps, now: Timestamp) -> Shown {
         let (slot, link) = (&self.slot.state, &self.link);
+        if let EntryStatus::GivenUp { booking, instead } = &self.entry.state.status
+            && booking.offer_id == link.offer
+        {
+            return self.given_up(deps, booking, instead.starts_at);
+        }
         let facts = slot
             .facts
             .as_ref()
@@ -80,11 +86,46 @@ impl Offer {
             ends_at: facts.map(|facts| facts.ends_at),
             expires_at,
             first_come,
-            zone: facts
-                .and_then(|facts| facts.zone.as_ref()?.parse().ok())
-                .unwrap_or_else(|| deps.clinic_zone.clone()),
+            other_booking: self.other_booking(state),
+            zone: zone(deps, facts),
         }
     }
+
+    /// The slot knows nothing more of a booking that was given up; the entry does.
+    fn given_up(&self, deps: &Deps, booking: &EntryOffer, instead: Timestamp) -> Shown {
+        Shown {
+            state: Standing::GivenUp,
+            service: Some(booking.service.clone()),
+            location: None,
+            provider: None,
+            starts_at: Some(booking.starts_at),
+            ends_at: Some(booking.ends_at),
+            expires_at: None,
+            first_come: false,
+            other_booking: Some(Other::TakenInstead { starts_at: instead }),
+            zone: zone(deps, self.slot.state.facts.as_ref()),
+        }
+    }
+
+    fn other_booking(&self, state: Standing) -> Option<Other> {
+        let entry = &self.entry.state;
+        match (state, &entry.gave_up) {
+            (Standing::Open, _) => entry
+                .gives_up_starts_at()
+                .map(|starts_at| Other::WouldBeGivenUp { starts_at }),
+            (Standing::Accepted, Some(Booking { starts_at, .. })) => Some(Other::GivenUp {
+                starts_at: *starts_at,
+            }),
+            (Standing::Accepted, None) => entry.swap_failed().then_some(Other::Kept),
+            _ => None,
+        }
+    }
+}
+
+/// The zone in which people read the slot's times.
+fn zone(deps: &Deps, slot: Option<&SlotFacts>) -> Zone {
+    slot.and_then(|slot| slot.zone.as_ref()?.parse().ok())
+        .unwrap_or_else(|| deps.clinic_zone.clone())
 }
 
 /// How a slot stands for somebody who was told of its broadcast, and was never offered it alone.

@@ -171,7 +171,7 @@ async fn a_preference_that_cannot_be_kept_is_named_by_its_pointer() {
                 "startsAt": "2030-05-02T09:00:00Z", "endsAt": "2030-05-02T09:30:00Z", "swap": true,
             }}}),
             "invalid",
-            "/preferences/ownBooking/swap",
+            "/preferences/ownBooking/slotId",
         ),
         (json!({"autoAccept": "yes"}), "invalid", "/autoAccept"),
         (

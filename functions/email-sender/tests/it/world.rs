@@ -145,6 +145,7 @@ impl World {
             batch: None,
             skip_limit: None,
             score: None,
+            gives_up_starts_at: None,
         };
         let stream = StreamId::entry(&offer.entry_id);
         let caused = self.record::<EntryEvent>(stream, offer.into(), NOON).await;

@@ -240,6 +240,7 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         batch: None,
         skip_limit: None,
         score: None,
+        gives_up_starts_at: None,
     };
     let accepted = OfferAccepted {
         waitlist_id: long.parse().unwrap(),
@@ -257,6 +258,8 @@ fn the_largest_plan_of_an_own_event_fits_into_one_write_unit() {
         auto: false,
         score: None,
         swapped: None,
+        swapped_starts_at: None,
+        swap_failed: false,
     };
     let superseded = OfferSuperseded {
         waitlist_id: long.parse().unwrap(),

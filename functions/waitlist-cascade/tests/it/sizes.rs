@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use callboard_contracts::waitlist::{Cursor, Mode, Preferences, Urgency};
+use callboard_contracts::waitlist::{Cursor, Mode, OwnBooking, Preferences, Urgency};
 use callboard_contracts::{Cause, EntryId, Fold, SlotId, StreamId, Timestamp};
 use callboard_domain::waitlist::broadcast::{Audience, PAGE, Page, announce};
 use callboard_domain::waitlist::cascade::{self, Asked, Offers};
 use callboard_domain::waitlist::entry::{self, Join, Wishes};
 use callboard_domain::waitlist::policy::{Numbered, standard};
 use callboard_domain::waitlist::slot::{self, Look, ReleaseSlot, SlotDetails};
-use callboard_domain::waitlist::{Entry, Selection, Slot, Timing};
+use callboard_domain::waitlist::{Entry, Former, Selection, Slot, Timing};
 use callboard_runtime::journal::{Commit, Loaded, WRITE_UNIT_BYTES, write_units};
 
 use crate::world::time;
@@ -185,16 +185,68 @@ fn an_acceptance_with_a_swap_fits_into_one_write_unit_for_each_stream() {
     let (slot, offers) = offers(Mode::Sequential, 1, 0);
     let held = folded(slot, &offers.slot);
     let (id, events) = &offers.entries[0];
-    let entry = folded(waiting(100, Preferences::default()).1, events);
+    let (own_slot, own_entry) = booked_later();
+    let own = own_slot.facts.as_ref().expect("facts");
+    let mut entry = folded(waiting(100, Preferences::default()).1, events);
+    entry.wishes.preferences.own_booking = Some(OwnBooking {
+        slot_id: Some(own.slot_id.clone()),
+        starts_at: own.starts_at,
+        ends_at: own.ends_at,
+        swap: true,
+    });
     let offer = &held.held()[0].offer_id;
-    let yes = cascade::accept(&held, &entry, None, offer, time(NOW), &Timing::default());
+    let former = Former {
+        slot: &own_slot,
+        entry: Some(&own_entry),
+    };
+    let timing = Timing::default();
+    let yes = cascade::accept(&held, &entry, Some(former), offer, time(NOW), &timing);
     let yes = yes.expect("yes");
-    let stream = StreamId::slot(&held.facts.as_ref().expect("facts").slot_id);
-    let filled = commit::<Slot>(stream, yes.slot, None).bytes();
-    let accepted = commit::<Entry>(StreamId::entry(id), yes.entry, None).bytes();
-    // The id of the former slot comes to the entry's commit.
-    assert!(filled <= WRITE_UNIT_BYTES, "{filled} bytes");
-    assert!(accepted + 50 <= WRITE_UNIT_BYTES, "{accepted} bytes");
+    let given_up = yes.former.expect("a booking is given up");
+    let due = slot::due(&folded(own_slot.clone(), &given_up.slot), &timing);
+    let of_slot = |slot: &Slot| StreamId::slot(&slot.facts.as_ref().expect("facts").slot_id);
+    let weights = [
+        commit::<Slot>(of_slot(&held), yes.slot, None).bytes(),
+        commit::<Entry>(StreamId::entry(id), yes.entry, None).bytes(),
+        commit::<Slot>(of_slot(&own_slot), given_up.slot, due).bytes(),
+        commit::<Entry>(
+            StreamId::entry(&waiting(101, Preferences::default()).0),
+            given_up.entry,
+            None,
+        )
+        .bytes(),
+    ];
+    assert!(
+        weights.iter().all(|bytes| *bytes <= WRITE_UNIT_BYTES),
+        "{weights:?} bytes"
+    );
+}
+
+/// A later slot, and the entry of the same person as number 100 that was booked by an offer of it.
+fn booked_later() -> (Slot, Entry) {
+    let (mut slot, _) = released(Mode::Sequential);
+    let facts = slot.facts.as_mut().expect("facts");
+    facts.slot_id = digits(2).parse().expect("an id");
+    facts.starts_at = facts.starts_at.plus(Duration::from_secs(86_400));
+    facts.ends_at = facts.ends_at.plus(Duration::from_secs(86_400));
+    let mut entry = waiting(101, Preferences::default()).1;
+    let person = waiting(100, Preferences::default()).1.facts;
+    let of_entry = entry.facts.as_mut().expect("facts");
+    of_entry.recipient_id = person.expect("facts").recipient_id;
+    let asked = [Asked {
+        entry: entry.clone(),
+        score: None,
+    }];
+    let (look, timing) = (Look::default(), Timing::default());
+    let now = time(NOW).plus(Duration::from_secs(120));
+    let offers = cascade::offer(&slot, &asked, None, &look, &timing, now).expect("an offer");
+    let (slot, entry) = (
+        folded(slot, &offers.slot),
+        folded(entry, &offers.entries[0].1),
+    );
+    let offer = slot.held()[0].offer_id.clone();
+    let yes = cascade::accept(&slot, &entry, None, &offer, now, &timing).expect("yes");
+    (folded(slot, &yes.slot), folded(entry, &yes.entry))
 }
 
 #[test]

@@ -133,6 +133,7 @@ pub fn offered() -> EntryEvent {
         batch: None,
         skip_limit: None,
         score: None,
+        gives_up_starts_at: None,
     }
     .into()
 }

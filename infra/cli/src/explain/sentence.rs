@@ -6,8 +6,8 @@ use callboard_contracts::notification::{
     DropReason, NotificationDropped, NotificationEvent, NotificationPlanned, UnknownPolicy,
 };
 use callboard_contracts::waitlist::{
-    BookedBy, BroadcastEvent, CalendarWord, CandidatesPassedOver, EntryEvent, HoldEnd, PauseReason,
-    SlotEvent, SlotHeld,
+    BookedBy, BroadcastEvent, CalendarWord, CandidatesPassedOver, EntryEvent, HoldEnd,
+    OfferAccepted, PauseReason, SlotEvent, SlotHeld,
 };
 
 use crate::timeline::{Event, ending};
@@ -272,6 +272,16 @@ fn held(it: &SlotHeld, all: &[Event]) -> String {
     )
 }
 
+fn accepted(it: &OfferAccepted) -> String {
+    let (person, slot) = (&it.recipient_id, &it.slot_id);
+    match &it.swapped {
+        Some(former) => format!(
+            "The recipient {person} accepted the slot {slot} in time, and gave up {former} for it."
+        ),
+        None => format!("The recipient {person} accepted the slot {slot} in time."),
+    }
+}
+
 fn of_entry(event: &EntryEvent) -> String {
     match event {
         EntryEvent::EntryJoined(it) => format!(
@@ -285,9 +295,10 @@ fn of_entry(event: &EntryEvent) -> String {
             "The slot {} was offered to the recipient {} until {}.",
             it.slot_id, it.recipient_id, it.expires_at
         ),
-        EntryEvent::OfferAccepted(it) => format!(
-            "The recipient {} accepted the slot {} in time.",
-            it.recipient_id, it.slot_id
+        EntryEvent::OfferAccepted(it) => accepted(it),
+        EntryEvent::BookingGivenUp(it) => format!(
+            "The recipient {} gave up the slot {} for {}, which is sooner.",
+            it.recipient_id, it.slot_id, it.instead
         ),
         EntryEvent::OfferDeclined(it) => format!(
             "The entry {} declined the slot {} and keeps its rank.",

@@ -298,7 +298,8 @@ impl<'a> World<'a> {
 
     fn answer(&mut self, at: usize, who: usize, offer: &OfferId, yes: bool) -> Result<(), Broken> {
         let (slot, entry) = (&self.slots[at], &self.entries[who]);
-        if matches!(entry.status, EntryStatus::Booked(_) | EntryStatus::Left) {
+        use EntryStatus::{Booked, GivenUp, Left};
+        if matches!(entry.status, Booked(_) | GivenUp { .. } | Left) {
             return Ok(());
         }
         let decided = if yes {

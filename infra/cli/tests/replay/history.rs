@@ -253,6 +253,7 @@ fn entry_event(random: &mut fastrand::Rng, at: usize, entry: &Entry, now: Timest
             batch: None,
             skip_limit: None,
             score: None,
+            gives_up_starts_at: None,
         }
         .into(),
         (EntryStatus::Offered(offer), 0..4) => OfferDeclined {
@@ -284,6 +285,8 @@ fn entry_event(random: &mut fastrand::Rng, at: usize, entry: &Entry, now: Timest
             auto: false,
             score: None,
             swapped: None,
+            swapped_starts_at: None,
+            swap_failed: false,
         }
         .into(),
         (EntryStatus::Waiting | EntryStatus::Offered(_), _) => EntryLeft {

@@ -202,6 +202,9 @@ pub struct OfferMade {
     /// Why it was this entry's turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Score>,
+    /// When the booking starts that an acceptance gives up, as the person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up_starts_at: Option<Timestamp>,
 }
 
 /// The person said yes in time; the slot is theirs.
@@ -245,6 +248,37 @@ pub struct OfferAccepted {
     /// The slot of the person's former booking, which became free with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swapped: Option<SlotId>,
+    /// When that booking would have started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swapped_starts_at: Option<Timestamp>,
+    /// The person had asked for a booking to be given up, and it was left as it is: it is not
+    /// theirs (any more), is no later, or was one too many in a row.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub swap_failed: bool,
+}
+
+/// The person took a sooner slot and gave up this entry's booking for it, in one transaction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BookingGivenUp {
+    /// The waitlist.
+    pub waitlist_id: WaitlistId,
+    /// The entry.
+    pub entry_id: EntryId,
+    /// The person.
+    pub recipient_id: RecipientId,
+    /// The offer by which the booking had come about.
+    pub offer_id: OfferId,
+    /// The slot that was given up.
+    pub slot_id: SlotId,
+    /// The version that was booked.
+    pub slot_version: u32,
+    /// When the appointment would have started.
+    pub starts_at: Timestamp,
+    /// The slot that was taken instead.
+    pub instead: SlotId,
+    /// When that one starts.
+    pub instead_starts_at: Timestamp,
 }
 
 /// The person said no in time. The entry keeps its rank.
@@ -343,6 +377,7 @@ domain_events! {
         EntryJoined = "callboard.waitlist.entry-joined.v1" Public,
         OfferMade = "callboard.waitlist.offer-made.v1" Public,
         OfferAccepted = "callboard.waitlist.offer-accepted.v1" Public,
+        BookingGivenUp = "callboard.waitlist.booking-given-up.v1" Public,
         OfferDeclined = "callboard.waitlist.offer-declined.v1" Public,
         OfferLapsed = "callboard.waitlist.offer-lapsed.v1" Public,
         OfferSuperseded = "callboard.waitlist.offer-superseded.v1" Public,

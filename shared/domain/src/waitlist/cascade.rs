@@ -4,11 +4,12 @@
 //! read at.
 
 use callboard_contracts::waitlist::{EntryEvent, Score, SlotEvent};
-use callboard_contracts::{EntryId, OfferId, SlotId, Timestamp};
+use callboard_contracts::{EntryId, OfferId, Timestamp};
 
 use super::entry::{self, Accepted, Entry, EntryStatus, OfferDetails};
 use super::refusal::Refusal;
 use super::slot::{self, Look, Slot, SlotFacts, SlotStatus};
+use super::swap::{self, Former};
 use super::timing::Timing;
 
 /// What follows for the slot and for the entry.
@@ -20,16 +21,17 @@ pub struct Both {
     pub entry: Vec<EntryEvent>,
 }
 
-/// What follows for a slot that was accepted, for the entry, and for the slot of the person's
-/// former booking.
+/// What follows for a slot that was accepted, for the entry, and for the person's former
+/// booking.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Taken {
     /// Events of the slot's stream.
     pub slot: Vec<SlotEvent>,
     /// Events of the entry's stream.
     pub entry: Vec<EntryEvent>,
-    /// Events of the former slot's stream; none if no booking is given up.
-    pub former: Vec<SlotEvent>,
+    /// Events of the former slot's stream, and of the entry that it was booked for, if that is one
+    /// of ours; absent if no booking is given up.
+    pub former: Option<Both>,
 }
 
 /// What follows for a slot that is offered, and for each entry that it is offered to.
@@ -39,9 +41,8 @@ pub struct Offers {
     pub slot: Vec<SlotEvent>,
     /// Events of each entry's stream.
     pub entries: Vec<(EntryId, Vec<EntryEvent>)>,
-    /// Events of the former slot's stream, if the one entry accepted at once and gave up a
-    /// booking.
-    pub former: Vec<SlotEvent>,
+    /// As of [`Taken`], if the one entry accepted at once and gave up a booking.
+    pub former: Option<Both>,
     /// Whether the slot was accepted at once, as the person had wished.
     pub accepted: bool,
     /// The offers stand until this moment.
@@ -66,15 +67,15 @@ pub fn offer_id(slot: &SlotFacts, entry_id: &EntryId) -> OfferId {
 /// Holds the slot for the entries, one or the several of a batch, and offers it to each. A hold
 /// of the slot and offers of the entries that have run out are ended by the same decision.
 ///
-/// A single entry that wishes so accepts at once. `former` is the slot of its own booking
-/// ([`Entry::swaps`]), which it gives up with that.
+/// A single entry that wishes so accepts at once. `former` is its own booking ([`Entry::swaps`]),
+/// which it gives up with that.
 ///
 /// # Errors
 /// A [`Refusal`]; [`Refusal::NotEligible`] means that others should be tried.
 pub fn offer(
     slot: &Slot,
     asked: &[Asked],
-    former: Option<&Slot>,
+    former: Option<Former<'_>>,
     look: &Look,
     timing: &Timing,
     now: Timestamp,
@@ -109,7 +110,7 @@ pub fn offer(
     Ok(Offers {
         entries: entries.collect::<Result<_, Refusal>>()?,
         slot: held,
-        former: Vec::new(),
+        former: None,
         accepted: false,
         expires_at,
     })
@@ -128,13 +129,13 @@ fn taken_at_once(
     slot: &Slot,
     facts: &SlotFacts,
     asked: &Asked,
-    former: Option<&Slot>,
+    former: Option<Former<'_>>,
     look: &Look,
     (mut held, now): (Vec<SlotEvent>, Timestamp),
 ) -> Result<Offers, Refusal> {
     let entry = &asked.entry;
     let id = entry_id(entry)?;
-    let swap = swap(slot, entry, former, now);
+    let (swap, former) = swap::decide(slot, entry, former, now);
     held.pop();
     held.push(
         callboard_contracts::waitlist::SlotFilled {
@@ -147,41 +148,41 @@ fn taken_at_once(
     let how = Accepted {
         auto: true,
         score: asked.score.clone(),
-        swapped: swap.as_ref().map(|(id, _)| id.clone()),
+        swap,
     };
     Ok(Offers {
         slot: held,
         entries: vec![(id.clone(), entry::accepted(entry, facts, how)?)],
-        former: swap.into_iter().map(|(_, event)| event).collect(),
+        former,
         accepted: true,
         expires_at: facts.offer_expires_at(now),
     })
 }
 
-/// The person says yes, received at `received_at`. `former` is the slot of the person's own
-/// booking, if it is given up for this one ([`Entry::swaps`]): its next release stands in the
-/// same transaction. Is it not theirs (any more), the slot is taken without it.
+/// The person says yes, received at `received_at`. `former` is the person's own booking, if it is
+/// given up for this one ([`Entry::swaps`]): its slot's next release stands in the same
+/// transaction. Is it not theirs (any more), the slot is taken without it.
 ///
 /// # Errors
 /// The slot's refusal, or the entry's if the slot has none.
 pub fn accept(
     slot: &Slot,
     entry: &Entry,
-    former: Option<&Slot>,
+    former: Option<Former<'_>>,
     offer_id: &OfferId,
     received_at: Timestamp,
     timing: &Timing,
 ) -> Result<Taken, Refusal> {
+    entry::may_answer(entry, offer_id)?;
     if matches!(slot.status, SlotStatus::Broadcast { .. }) && !slot.ended.contains_key(offer_id) {
         return accept_in_broadcast(slot, entry, former, offer_id, received_at, timing);
     }
-    let swap = swap(slot, entry, former, received_at);
-    let swapped = swap.as_ref().map(|(id, _)| id.clone());
+    let (swap, former) = swap::decide(slot, entry, former, received_at);
     let location = slot.facts.as_ref().and_then(|it| it.location.as_deref());
     Ok(Taken {
         slot: slot::accept(slot, offer_id, recipient(entry), received_at)?,
-        entry: entry::accept(entry, offer_id, location, swapped, received_at)?,
-        former: swap.into_iter().map(|(_, event)| event).collect(),
+        entry: entry::accept(entry, offer_id, location, swap, received_at)?,
+        former,
     })
 }
 
@@ -189,7 +190,7 @@ pub fn accept(
 fn accept_in_broadcast(
     slot: &Slot,
     entry: &Entry,
-    former: Option<&Slot>,
+    former: Option<Former<'_>>,
     offer_id: &OfferId,
     received_at: Timestamp,
     timing: &Timing,
@@ -201,36 +202,17 @@ fn accept_in_broadcast(
     }
     slot::answerable_in_broadcast(slot, received_at)?;
     entry::eligible(entry, slot, timing, received_at).map_err(Refusal::NotEligible)?;
-    let swap = swap(slot, entry, former, received_at);
+    let (swap, former) = swap::decide(slot, entry, former, received_at);
     let how = Accepted {
         auto: false,
         score: None,
-        swapped: swap.as_ref().map(|(id, _)| id.clone()),
+        swap,
     };
     Ok(Taken {
         slot: vec![slot::filled(facts, id, recipient(entry)).into()],
         entry: entry::accepted(entry, facts, how)?,
-        former: swap.into_iter().map(|(_, event)| event).collect(),
+        former,
     })
-}
-
-/// The release of the slot whose booking the person gives up for `slot`, and that slot's id.
-fn swap(
-    slot: &Slot,
-    entry: &Entry,
-    former: Option<&Slot>,
-    now: Timestamp,
-) -> Option<(SlotId, SlotEvent)> {
-    let (facts, former) = (slot.facts.as_ref()?, former?);
-    let former_facts = former.facts.as_ref()?;
-    let theirs = entry.swaps() == Some(&former_facts.slot_id);
-    // Only for a sooner one: what makes a chain of swaps end.
-    if !theirs || former_facts.starts_at <= facts.starts_at {
-        return None;
-    }
-    let depth = facts.swap_depth.saturating_add(1);
-    let event = slot::freed_by_swap(former, recipient(entry)?, depth, now)?;
-    Some((former_facts.slot_id.clone(), event))
 }
 
 /// The person says no, received at `received_at`.
@@ -243,6 +225,7 @@ pub fn decline(
     offer_id: &OfferId,
     received_at: Timestamp,
 ) -> Result<Both, Refusal> {
+    entry::may_answer(entry, offer_id)?;
     Ok(Both {
         slot: slot::decline(slot, offer_id, received_at)?,
         entry: entry::decline(entry, offer_id, received_at)?,

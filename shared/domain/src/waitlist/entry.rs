@@ -15,8 +15,8 @@ mod change;
 mod eligible;
 mod join;
 
-pub(super) use answer::{Accepted, accepted};
-pub use answer::{OfferDetails, accept, decline, offer, told};
+pub(super) use answer::{Accepted, accepted, given_up, may_answer};
+pub use answer::{OfferDetails, Swap, accept, decline, offer, told};
 pub use callboard_contracts::waitlist::Ineligible;
 pub use change::{change_preferences, leave, override_rank, pause, resume, settle};
 pub use eligible::{available, eligible, lasts};
@@ -79,8 +79,24 @@ pub enum EntryStatus {
     Paused(PauseReason),
     /// Has an appointment.
     Booked(EntryOffer),
+    /// Had an appointment, and gave it up for a sooner one that another entry of the person's has.
+    GivenUp {
+        /// What it had.
+        booking: EntryOffer,
+        /// What was taken instead.
+        instead: Booking,
+    },
     /// Left the waitlist.
     Left,
+}
+
+/// Another booking of the same person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booking {
+    /// Its slot.
+    pub slot_id: SlotId,
+    /// When it starts.
+    pub starts_at: Timestamp,
 }
 
 /// How an offer of an entry ended without a booking.
@@ -123,6 +139,8 @@ pub struct Entry {
     pub skips: u32,
     /// The latest offer that ended without a booking.
     pub last_offer: Option<(OfferId, OfferEnd)>,
+    /// The booking that was given up for this entry's.
+    pub gave_up: Option<Booking>,
 }
 
 impl Entry {
@@ -169,6 +187,21 @@ impl Entry {
         own.slot_id.as_ref().filter(|_| own.swap)
     }
 
+    /// When the booking starts that an acceptance gives up, as the person said.
+    #[must_use]
+    pub fn gives_up_starts_at(&self) -> Option<Timestamp> {
+        let own = self.wishes.preferences.own_booking.as_ref();
+        own.filter(|_| self.swaps().is_some())
+            .map(|own| own.starts_at)
+    }
+
+    /// Whether it is booked, and a booking that should have been given up for it was not.
+    #[must_use]
+    pub fn swap_failed(&self) -> bool {
+        let booked = matches!(self.status, EntryStatus::Booked(_));
+        booked && self.swaps().is_some() && self.gave_up.is_none()
+    }
+
     fn ended(&mut self, offer_id: &OfferId, end: OfferEnd) {
         self.status = EntryStatus::Waiting;
         self.last_offer = Some((offer_id.clone(), end));
@@ -188,10 +221,21 @@ impl Fold for Entry {
             }
             EntryEvent::OfferMade(event) => self.status = EntryStatus::Offered(offered(event)),
             EntryEvent::OfferAccepted(event) => {
+                let former = event.swapped.clone().zip(event.swapped_starts_at);
+                self.gave_up = former.map(|(slot_id, starts_at)| Booking { slot_id, starts_at });
                 self.status = EntryStatus::Booked(match self.status {
                     EntryStatus::Offered(offer) if offer.offer_id == event.offer_id => offer,
                     _ => booked(event, at),
                 });
+            }
+            EntryEvent::BookingGivenUp(event) => {
+                let instead = Booking {
+                    slot_id: event.instead.clone(),
+                    starts_at: event.instead_starts_at,
+                };
+                if let EntryStatus::Booked(booking) = self.status {
+                    self.status = EntryStatus::GivenUp { booking, instead };
+                }
             }
             EntryEvent::OfferDeclined(event) => self.ended(&event.offer_id, OfferEnd::Declined),
             EntryEvent::OfferLapsed(event) => {

@@ -159,6 +159,9 @@ pub enum Refusal {
     /// The entry has its appointment.
     #[error("This entry has its appointment already.")]
     EntryBooked,
+    /// The entry had its appointment, and gave it up for a sooner one.
+    #[error("This appointment was given up for an earlier one.")]
+    BookingGivenUp,
     /// The entry may not be offered this slot.
     #[error("This entry cannot be offered the slot: {0}.")]
     NotEligible(Ineligible),
@@ -224,6 +227,7 @@ impl Refusal {
             Self::EntryExists => "entry-exists",
             Self::EntryLeft => "entry-left",
             Self::EntryBooked => "entry-booked",
+            Self::BookingGivenUp => "booking-given-up",
             Self::NotEligible(_) => "not-eligible",
         }
     }

@@ -9,6 +9,7 @@ use super::cascade::{self, Asked, Offers};
 use super::entry::{self, Entry};
 use super::refusal::Refusal;
 use super::slot::{Look, Slot, SlotFacts};
+use super::swap::Former;
 use super::timing::Timing;
 
 /// Who is asked next: candidates are read one after the other, in the order in which they are to
@@ -162,7 +163,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// A [`Refusal`] of the slot.
-    pub fn offer(mut self, former: Option<&Slot>, mut look: Look) -> Result<Offers, Refusal> {
+    pub fn offer(mut self, former: Option<Former<'_>>, mut look: Look) -> Result<Offers, Refusal> {
         look.passed = self.passed;
         for asked in &mut self.asked {
             if let Some(score) = &mut asked.score {

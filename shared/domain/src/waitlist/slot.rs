@@ -198,6 +198,15 @@ impl Slot {
         }
     }
 
+    /// The entry that it is booked for, if it was booked by an offer.
+    #[must_use]
+    pub const fn booked_entry(&self) -> Option<&EntryId> {
+        match &self.status {
+            SlotStatus::Filled { entry_id, .. } => Some(entry_id),
+            _ => None,
+        }
+    }
+
     fn known(&self) -> Result<&SlotFacts, Refusal> {
         self.facts.as_ref().ok_or(Refusal::SlotNotFound)
     }

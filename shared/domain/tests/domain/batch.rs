@@ -89,7 +89,7 @@ fn the_first_of_a_batch_to_accept_gets_the_slot_and_the_others_are_told() {
         let after = after_being_told(&slot, &entries, at);
         assert_eq!((&after.status, after.skips), (&EntryStatus::Waiting, 0));
         assert_eq!(
-            entry::accept(&after, &offer_of(THREE[at]), None, None, NOON),
+            entry::accept(&after, &offer_of(THREE[at]), None, entry::Swap::None, NOON),
             Err(Refusal::OfferSuperseded)
         );
         let again = slot
@@ -257,7 +257,7 @@ fn a_withdrawn_slot_costs_nobody_a_skip_unless_the_offer_had_run_out() {
     let after = fold(entry.clone(), &events, NOON);
     assert_eq!((&after.status, after.skips), (&EntryStatus::Waiting, 0));
     assert_eq!(
-        entry::accept(&after, &offer, None, None, NOON),
+        entry::accept(&after, &offer, None, entry::Swap::None, NOON),
         Err(Refusal::SlotWithdrawn)
     );
     let (to_tell, fate) = at(NOON.plus(WINDOW));

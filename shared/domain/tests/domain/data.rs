@@ -209,6 +209,54 @@ fn who_did_not_get_an_appointment_is_told_that_the_place_on_the_list_is_kept() {
 }
 
 #[test]
+fn who_swaps_hears_before_and_after_what_becomes_of_the_other_appointment() {
+    let catalogue = Catalogue::builtin().expect("a catalogue");
+    let mails = |id: &str, more: Value| {
+        let mut data = json!({
+            "service": "physio", "startsAt": "2027-01-16T08:00:00.000Z",
+            "endsAt": "2027-01-16T08:30:00.000Z", "expiresAt": "2027-01-15T08:30:00.000Z",
+        });
+        let members = data.as_object_mut().expect("an object");
+        members.extend(more.as_object().cloned().unwrap_or_default());
+        let links = BTreeMap::from([("offer".to_owned(), "https://example.com/o".to_owned())]);
+        let context = Context {
+            data: &data,
+            personal: &json!({}),
+            recipient: Person::default(),
+            links: &links,
+            time: NOON,
+        };
+        let definition = catalogue.get(id).expect("the definition");
+        let mail = catalogue.render(definition, &context).expect("a mail");
+        [mail.text, mail.html].map(|body| body.replace('\n', " "))
+    };
+    let other = "on Wednesday 20 January 2027, 08:00 UTC,";
+    let at = "2027-01-20T08:00:00.000Z";
+    for body in mails("waitlist-offer", json!({ "givesUpStartsAt": at })) {
+        let said = format!("we give up your other appointment, {other} if you take this one.");
+        assert!(body.contains(&said), "{body}");
+    }
+    for body in mails("waitlist-confirmed", json!({ "swappedStartsAt": at })) {
+        let said = format!("your other appointment, {other} was given up for it.");
+        assert!(
+            body.contains(&said) && !body.contains("could not"),
+            "{body}"
+        );
+    }
+    for body in mails("waitlist-confirmed", json!({ "swapFailed": true })) {
+        assert!(
+            body.contains("We could not, so that one is as it was."),
+            "{body}"
+        );
+    }
+    for id in ["waitlist-offer", "waitlist-confirmed"] {
+        for body in mails(id, json!({})) {
+            assert!(!body.contains("other appointment"), "{body}");
+        }
+    }
+}
+
+#[test]
 fn who_is_paused_hears_whether_they_asked_for_it_or_let_offers_pass() {
     let catalogue = Catalogue::builtin().expect("a catalogue");
     let definition = catalogue.get("waitlist-paused").expect("the definition");

@@ -107,7 +107,7 @@ fn a_yes_books_both_and_its_repetition_is_recognised() {
         Err(Refusal::AlreadyAccepted)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, None, None, NOON),
+        entry::accept(&entry, &offer, None, entry::Swap::None, NOON),
         Err(Refusal::AlreadyAccepted)
     );
     assert_eq!(
@@ -141,7 +141,7 @@ fn a_no_keeps_the_place_and_costs_no_skip() {
         Err(Refusal::AlreadyDeclined)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, None, None, NOON),
+        entry::accept(&entry, &offer, None, entry::Swap::None, NOON),
         Err(Refusal::AlreadyAnswered)
     );
 }
@@ -155,7 +155,7 @@ fn an_answer_at_the_deadline_is_too_late_on_both_sides() {
         Err(Refusal::OfferExpired)
     );
     assert_eq!(
-        entry::accept(&entry, &offer, None, None, end),
+        entry::accept(&entry, &offer, None, entry::Swap::None, end),
         Err(Refusal::OfferExpired)
     );
     assert_eq!(

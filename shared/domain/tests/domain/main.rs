@@ -17,5 +17,6 @@ mod rank;
 mod schemas;
 mod slot;
 mod state_machine;
+mod swap;
 mod window;
 mod wishes;

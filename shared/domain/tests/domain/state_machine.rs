@@ -3,6 +3,7 @@
 
 mod clinic;
 mod known;
+mod swaps;
 
 use std::collections::BTreeSet;
 
@@ -19,11 +20,14 @@ use crate::given::*;
 const SLOTS: usize = 3;
 const ENTRIES: usize = 6;
 
+/// The last two have two entries each.
+const PEOPLE: usize = 4;
+
 /// How many ways a slot is offered in: see `Clinic::terms`.
 const MODES: usize = 6;
 
 /// How many sorts of wishes there are: see `Clinic::wishes`.
-const WISHES: usize = 6;
+const WISHES: usize = 7;
 
 /// How long an answer may be on its way through `command-api`; less than the grace.
 const ON_ITS_WAY: u64 = 4;
@@ -107,25 +111,55 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// What happens in a clinic; in every other one, two who wait have appointments that they would
-/// give up for sooner ones.
+/// How the appointments came about that some would give up for sooner ones.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    None,
+    ByStaff,
+    ByOffer,
+}
+
+/// What happens in a clinic; in most, two have appointments and wait for sooner ones, and one such
+/// becomes free.
 fn day(most: usize) -> impl Strategy<Value = Vec<Action>> {
+    let before = prop::sample::select(vec![Before::None, Before::ByStaff, Before::ByOffer]);
     let actions = prop::collection::vec(action(), 1..most);
-    (any::<bool>(), actions).prop_map(|(booked, actions)| {
-        let book = |at: usize| {
-            let (entry, mode) = (ENTRIES - at, 0);
-            [
-                Action::Release { slot: at, mode },
-                Action::Book {
-                    slot: at,
-                    person: Some(entry),
-                },
-                Action::Join { entry, wishes: 4 },
-            ]
-        };
-        let before = [1, 2].into_iter().filter(|_| booked).flat_map(book);
-        before.chain(actions).collect()
+    (before, 0..MODES, actions).prop_map(|(before, mode, actions)| {
+        let booked = [1, 2]
+            .into_iter()
+            .flat_map(|slot| booked(slot, mode, before));
+        let sooner = (!matches!(before, Before::None)).then_some(Action::Release { slot: 0, mode });
+        booked.chain(sooner).chain(actions).collect()
     })
+}
+
+/// One slot is booked for one of those who have two entries, and the other of these waits.
+fn booked(slot: usize, mode: usize, before: Before) -> Vec<Action> {
+    let entry = ENTRIES - slot;
+    let release = Action::Release { slot, mode };
+    let waits = Action::Join { entry, wishes: 4 };
+    let yes = |pick| Action::Answer {
+        pick,
+        yes: true,
+        delay: 0,
+    };
+    match before {
+        Before::None => Vec::new(),
+        Before::ByStaff => {
+            let person = Some(entry);
+            vec![release, Action::Book { slot, person }, waits]
+        }
+        Before::ByOffer => {
+            let first = Action::Join {
+                entry: entry % PEOPLE,
+                wishes: 0,
+            };
+            let grace = Action::Pass(10);
+            // Of the offers by their ids: a second yes to the first one is a repetition.
+            let offered = [release, first, grace, Action::Cascade(slot), yes(0), yes(1)];
+            offered.into_iter().chain([waits]).collect()
+        }
+    }
 }
 
 proptest! {
@@ -196,6 +230,7 @@ fn the_interleavings_reach_every_event_and_every_way_to_be_refused() {
         "calendar-contradicts",
         "calendar-told-later",
         "answer-on-its-way",
+        "booking-given-up",
         "entry-booked",
         "entry-exists",
         "entry-left",
@@ -225,7 +260,9 @@ fn the_interleavings_reach_every_event_and_every_way_to_be_refused() {
     ];
     // What happened in more than one stream.
     let stories = [
+        "a swap failed",
         "swapped",
+        "swapped twice in a row",
         "taken at once",
         "taken from a broadcast",
         "left for the next",

@@ -1,16 +1,16 @@
-//! What a person changes while waiting: preferences, pauses, automatic acceptance, swaps; and
-//! what staff change.
+//! What a person changes while waiting: preferences, pauses, automatic acceptance; and what staff
+//! change.
 
+use callboard_contracts::Timestamp;
 use callboard_contracts::waitlist::{
-    BookedBy, EntryEvent, Ineligible, Mode, OverrideReason, OwnBooking, PauseReason, Preferences,
-    RankTo, SlotEvent, Urgency,
+    EntryEvent, Ineligible, Mode, OverrideReason, PauseReason, Preferences, RankTo, SlotEvent,
+    Urgency,
 };
-use callboard_contracts::{SlotId, Timestamp};
 use callboard_domain::waitlist::entry::{
     self, Entry, EntryStatus, Wishes, change_preferences, eligible, join, override_rank, pause,
     resume, settle,
 };
-use callboard_domain::waitlist::slot::{self, BookSlot, Look, ReleaseSlot, Slot};
+use callboard_domain::waitlist::slot::{self, Look};
 use callboard_domain::waitlist::{Considered, Refusal, RefusalKind, Selection, cascade};
 
 use crate::given::*;
@@ -330,117 +330,4 @@ fn who_was_passed_over_is_recorded_with_the_hold_and_the_score_says_whose_turn_i
         (score.position, score.among, score.waited_ms),
         (3, 3, 1_805_000)
     );
-}
-
-/// A slot of two days after noon that staff booked for the person of `name`.
-fn booked_for(name: &str) -> Slot {
-    let command = ReleaseSlot {
-        slot_id: SlotId::parse("slot-2").expect("an id"),
-        starts_at: NOON.plus(seconds(2 * 86_400)),
-        ends_at: NOON.plus(seconds(2 * 86_400 + 1_800)),
-        ..release_command()
-    };
-    let events = slot::release(&Slot::default(), &command, NOON).expect("a release");
-    let slot = fold(Slot::default(), &events, NOON);
-    let booking = BookSlot {
-        by: BookedBy::Staff,
-        external_id: None,
-        recipient_id: Some(join_command(name, Urgency::Routine).recipient_id),
-    };
-    fold(
-        slot.clone(),
-        &slot::book(&slot, &booking).expect("a booking"),
-        NOON,
-    )
-}
-
-fn swapping(former: &Slot) -> Wishes {
-    let facts = facts(former);
-    Wishes {
-        preferences: Preferences {
-            own_booking: Some(OwnBooking {
-                slot_id: Some(facts.slot_id.clone()),
-                starts_at: facts.starts_at,
-                ends_at: facts.ends_at,
-                swap: true,
-            }),
-            ..Preferences::default()
-        },
-        ..Wishes::default()
-    }
-}
-
-#[test]
-fn a_sooner_slot_is_taken_and_the_former_one_released_by_one_decision() {
-    let former = booked_for("ada");
-    let new = slot_on(rules(|rules| rules.swap_depth = 1));
-    let (slot, entry, offer) = offered_on(new, wishing("ada", swapping(&former)));
-    assert_eq!(entry.swaps(), Some(&facts(&former).slot_id));
-    let yes = cascade::accept(&slot, &entry, Some(&former), &offer, NOON, &timing()).expect("yes");
-    assert_eq!(names(&yes.slot), ["slot-filled"]);
-    assert!(matches!(&yes.entry[0], EntryEvent::OfferAccepted(it)
-        if it.swapped.as_ref() == Some(&facts(&former).slot_id)));
-    let [SlotEvent::SlotReleased(released)] = yes.former.as_slice() else {
-        panic!("{:?}", yes.former)
-    };
-    assert_eq!((released.slot_version, released.swap_depth), (2, 1));
-    let freed = fold(former, &yes.former, NOON);
-    assert_eq!(
-        slot::due(&freed, &timing()),
-        Some(NOON),
-        "its cascade starts"
-    );
-}
-
-#[test]
-fn nobody_gives_up_a_booking_that_is_not_theirs_or_not_theirs_any_more() {
-    let theirs = booked_for("bob");
-    let new = slot_on(rules(|rules| rules.swap_depth = 1));
-    let (slot, entry, offer) = offered_on(new, wishing("ada", swapping(&theirs)));
-    let open = Slot {
-        status: open_slot().status,
-        ..theirs.clone()
-    };
-    for former in [Some(&theirs), Some(&open), None] {
-        let yes = cascade::accept(&slot, &entry, former, &offer, NOON, &timing()).expect("yes");
-        assert_eq!(
-            names(&yes.slot),
-            ["slot-filled"],
-            "the new slot is theirs all the same"
-        );
-        assert!(yes.former.is_empty());
-        assert!(matches!(&yes.entry[0], EntryEvent::OfferAccepted(it) if it.swapped.is_none()));
-    }
-}
-
-#[test]
-fn swaps_in_a_row_are_as_many_as_the_policy_allows() {
-    let former = booked_for("ada");
-    let entry = wishing("ada", swapping(&former));
-    let mut slot = slot_on(rules(|rules| rules.swap_depth = 2));
-    let why = |slot: &Slot| eligible(&entry, slot, &timing(), NOON);
-    slot.facts.as_mut().expect("facts").swap_depth = 1;
-    assert_eq!(why(&slot), Ok(()));
-    slot.facts.as_mut().expect("facts").swap_depth = 2;
-    assert_eq!(why(&slot), Err(Ineligible::SwapDepth));
-    assert_eq!(
-        eligible(&waiting("bob"), &slot, &timing(), NOON),
-        Ok(()),
-        "others may have it"
-    );
-}
-
-#[test]
-fn who_accepts_at_once_swaps_at_once() {
-    let former = booked_for("ada");
-    let slot = slot_on(rules(|rules| rules.swap_depth = 1));
-    let mut wishes = swapping(&former);
-    wishes.auto_accept = true;
-    let mut selection = Selection::new(&slot, 1, timing(), NOON);
-    selection.consider(&entry_id("ada"), &wishing("ada", wishes));
-    assert_eq!(selection.swaps(), Some(&facts(&former).slot_id));
-    let offers = selection
-        .offer(Some(&former), Look::default())
-        .expect("a booking");
-    assert_eq!(names(&offers.former), ["slot-released"]);
 }

@@ -1,13 +1,14 @@
 //! An entry is offered a slot, answers, or hears that somebody else was faster.
 
 use callboard_contracts::waitlist::{
-    EntryEvent, OfferAccepted, OfferDeclined, OfferMade, OfferSuperseded, OfferWithdrawn, Score,
+    BookingGivenUp, EntryEvent, OfferAccepted, OfferDeclined, OfferMade, OfferSuperseded,
+    OfferWithdrawn, Score,
 };
-use callboard_contracts::{OfferId, SlotId, Timestamp};
+use callboard_contracts::{OfferId, Timestamp};
 
 use super::change::lapsed;
 use super::eligible::{available, wants};
-use super::{Entry, EntryFacts, EntryOffer, EntryStatus, OfferEnd};
+use super::{Booking, Entry, EntryFacts, EntryOffer, EntryStatus, OfferEnd};
 use crate::waitlist::refusal::Refusal;
 use crate::waitlist::slot::{OfferFate, SlotFacts, Told};
 use crate::waitlist::timing::Timing;
@@ -21,6 +22,27 @@ pub struct OfferDetails {
     pub batch: usize,
     /// Why it is this entry's turn.
     pub score: Option<Score>,
+}
+
+/// What becomes of the person's own booking with an acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Swap {
+    /// Nothing: none was to be given up.
+    #[default]
+    None,
+    /// It is given up.
+    GivenUp(Booking),
+    /// It should have been given up, and is left as it is.
+    Failed,
+}
+
+impl Swap {
+    fn given_up(self) -> Option<Booking> {
+        match self {
+            Self::GivenUp(booking) => Some(booking),
+            Self::None | Self::Failed => None,
+        }
+    }
 }
 
 /// Decides on an offer to the entry. An earlier offer that ran out is recorded first.
@@ -55,6 +77,7 @@ pub fn offer(
             batch: u8::try_from(details.batch).ok().filter(|batch| *batch > 1),
             skip_limit: slot.terms.rules.skip_limit,
             score: details.score.clone(),
+            gives_up_starts_at: entry.gives_up_starts_at(),
         }
         .into(),
     );
@@ -69,10 +92,12 @@ pub fn accept(
     entry: &Entry,
     offer_id: &OfferId,
     location: Option<&str>,
-    swapped: Option<SlotId>,
+    swap: Swap,
     received_at: Timestamp,
 ) -> Result<Vec<EntryEvent>, Refusal> {
     let (facts, offer) = answerable(entry, offer_id, received_at)?;
+    let swap_failed = swap == Swap::Failed;
+    let former = swap.given_up();
     Ok(vec![
         OfferAccepted {
             waitlist_id: facts.waitlist_id.clone(),
@@ -89,7 +114,9 @@ pub fn accept(
             proxy_id: entry.wishes.proxy_id.clone(),
             auto: false,
             score: None,
-            swapped,
+            swapped_starts_at: former.as_ref().map(|former| former.starts_at),
+            swapped: former.map(|former| former.slot_id),
+            swap_failed,
         }
         .into(),
     ])
@@ -101,8 +128,8 @@ pub(crate) struct Accepted {
     pub(crate) auto: bool,
     /// Why it was this entry's turn.
     pub(crate) score: Option<Score>,
-    /// The slot of the person's former booking.
-    pub(crate) swapped: Option<SlotId>,
+    /// What becomes of the person's own booking.
+    pub(crate) swap: Swap,
 }
 
 /// The events of an entry that takes a slot without an offer before. An earlier offer that ran
@@ -114,6 +141,8 @@ pub(crate) fn accepted(
 ) -> Result<Vec<EntryEvent>, Refusal> {
     let facts = entry.facts.as_ref().ok_or(Refusal::EntryNotFound)?;
     let mut events = lapsed(entry, facts);
+    let swap_failed = how.swap == Swap::Failed;
+    let former = how.swap.given_up();
     events.push(
         OfferAccepted {
             waitlist_id: facts.waitlist_id.clone(),
@@ -130,11 +159,49 @@ pub(crate) fn accepted(
             proxy_id: entry.wishes.proxy_id.clone(),
             auto: how.auto,
             score: how.score,
-            swapped: how.swapped,
+            swapped_starts_at: former.as_ref().map(|former| former.starts_at),
+            swapped: former.map(|former| former.slot_id),
+            swap_failed,
         }
         .into(),
     );
     Ok(events)
+}
+
+/// The event of an entry whose booking by `offer_id` is given up for `instead`; none if it has no
+/// such booking.
+pub(crate) fn given_up(
+    entry: &Entry,
+    offer_id: &OfferId,
+    instead: &SlotFacts,
+) -> Option<EntryEvent> {
+    let facts = entry.facts.as_ref()?;
+    let EntryStatus::Booked(booking) = &entry.status else {
+        return None;
+    };
+    let event = BookingGivenUp {
+        waitlist_id: facts.waitlist_id.clone(),
+        entry_id: facts.entry_id.clone(),
+        recipient_id: facts.recipient_id.clone(),
+        offer_id: booking.offer_id.clone(),
+        slot_id: booking.slot_id.clone(),
+        slot_version: booking.slot_version,
+        starts_at: booking.starts_at,
+        instead: instead.slot_id.clone(),
+        instead_starts_at: instead.starts_at,
+    };
+    (booking.offer_id == *offer_id).then(|| event.into())
+}
+
+/// Whether an answer to the offer can be anything but of no account: the person may have taken it
+/// and given it up since, which the slot does not know any more.
+pub(crate) fn may_answer(entry: &Entry, offer_id: &OfferId) -> Result<(), Refusal> {
+    match &entry.status {
+        EntryStatus::GivenUp { booking, .. } if booking.offer_id == *offer_id => {
+            Err(Refusal::BookingGivenUp)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Decides on a no that was received at `received_at`. The entry keeps its rank.
@@ -225,6 +292,7 @@ fn answerable<'a>(
             },
             (_, EntryStatus::Left) => Refusal::EntryLeft,
             (_, EntryStatus::Booked(_)) => Refusal::EntryBooked,
+            (_, EntryStatus::GivenUp { .. }) => Refusal::BookingGivenUp,
             _ => Refusal::OfferSuperseded,
         }),
     }

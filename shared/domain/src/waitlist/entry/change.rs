@@ -164,6 +164,7 @@ fn on_the_list(entry: &Entry) -> Result<&EntryFacts, Refusal> {
     match &entry.status {
         EntryStatus::Left => Err(Refusal::EntryLeft),
         EntryStatus::Booked(_) => Err(Refusal::EntryBooked),
+        EntryStatus::GivenUp { .. } => Err(Refusal::BookingGivenUp),
         _ => entry.facts.as_ref().ok_or(Refusal::EntryNotFound),
     }
 }

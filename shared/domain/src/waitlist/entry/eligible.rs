@@ -45,7 +45,7 @@ pub fn available(entry: &Entry, timing: &Timing, now: Timestamp) -> Result<(), I
         EntryStatus::Offered(offer) if reaches_limit(entry, offer) => Err(Ineligible::SkipLimit),
         EntryStatus::Offered(_) => Ok(()),
         EntryStatus::Paused(_) => Err(Ineligible::Paused),
-        EntryStatus::Booked(_) => Err(Ineligible::Booked),
+        EntryStatus::Booked(_) | EntryStatus::GivenUp { .. } => Err(Ineligible::Booked),
         EntryStatus::Left => Err(Ineligible::Left),
     }
 }

@@ -93,6 +93,7 @@ pub fn join(entry: &Entry, command: &Join) -> Result<Vec<EntryEvent>, Refusal> {
             (_, false) => Refusal::EntryExists,
             (EntryStatus::Left, _) => Refusal::EntryLeft,
             (EntryStatus::Booked(_), _) => Refusal::EntryBooked,
+            (EntryStatus::GivenUp { .. }, _) => Refusal::BookingGivenUp,
             _ => Refusal::AlreadyJoined,
         });
     }

@@ -19,11 +19,11 @@ use callboard_domain::waitlist::slot::{
 use callboard_domain::waitlist::{Audience, Considered, Refusal, Selection, cascade, lottery};
 
 use super::known::Known;
-use super::{Action, ENTRIES, SLOTS};
+use super::swaps::{Chains, Own};
+use super::{Action, ENTRIES, PEOPLE, SLOTS};
 use crate::given::*;
 
 pub const SKIP_LIMIT: u8 = 2;
-pub const SWAP_DEPTH: u8 = 1;
 
 /// Longer than any slot can take to come to an end: each entry once, and a look or two.
 const STEPS_MAX: usize = 100;
@@ -31,8 +31,9 @@ const STEPS_MAX: usize = 100;
 pub struct Clinic {
     pub now: Timestamp,
     pub slots: Vec<Slot>,
-    entries: Vec<Entry>,
-    known: Known,
+    pub entries: Vec<Entry>,
+    pub known: Known,
+    pub chains: Chains,
     /// Who was told of a slot's version.
     audiences: BTreeMap<(usize, u32), Audience>,
     /// Names of events, codes of refusals and reasons, and stories that occurred.
@@ -47,8 +48,14 @@ pub fn entry_at(id: &EntryId) -> usize {
     id.as_str()[1..].parse().expect("one of ours")
 }
 
+/// Some have two entries: one that was booked, and one that waits for something sooner.
 fn person(entry: usize) -> RecipientId {
-    join_command(&name(entry), Urgency::Routine).recipient_id
+    join_command(&name(entry % PEOPLE), Urgency::Routine).recipient_id
+}
+
+/// How many swaps in a row each way to offer a slot allows.
+const fn swap_depth(mode: usize) -> u8 {
+    if mode % 2 == 0 { 1 } else { 2 }
 }
 
 impl Clinic {
@@ -59,6 +66,7 @@ impl Clinic {
             entries: vec![Entry::default(); ENTRIES],
             known: Known::of(ENTRIES),
             audiences: BTreeMap::new(),
+            chains: Chains::default(),
             seen: BTreeSet::new(),
         }
     }
@@ -82,6 +90,7 @@ impl Clinic {
             Action::Take { slot, entry } => self.take(slot, entry),
             Action::Join { entry, wishes } => {
                 let mut command = join_command(&name(entry), Urgency::ALL[entry % 3]);
+                command.recipient_id = person(entry);
                 command.wishes = self.wishes(entry, wishes);
                 self.of_entry(entry, entry::join(&self.entries[entry], &command));
             }
@@ -124,7 +133,7 @@ impl Clinic {
             rules.audience_max = Some(telling::AUDIENCE);
             rules.cutoff_seconds = 600;
             rules.skip_limit = Some(SKIP_LIMIT);
-            rules.swap_depth = SWAP_DEPTH;
+            rules.swap_depth = swap_depth(mode);
         });
         terms.seed = (terms.rules.mode == Mode::Lottery).then(|| format!("{mode:032x}"));
         terms
@@ -145,15 +154,17 @@ impl Clinic {
                     max: Some(1),
                 });
             }
-            4 | 5 => {
+            4..=6 => {
+                // Some are mistaken about when their appointment is.
+                let mistaken = seconds(if sort == 6 { 5_000 } else { 0 });
                 let theirs = self
                     .slots
                     .iter()
                     .find(|slot| slot.booked_for() == Some(&person(entry)));
                 wants.own_booking = theirs.map(|slot| OwnBooking {
                     slot_id: Some(facts(slot).slot_id.clone()),
-                    starts_at: facts(slot).starts_at,
-                    ends_at: facts(slot).ends_at,
+                    starts_at: facts(slot).starts_at.plus(mistaken),
+                    ends_at: facts(slot).ends_at.plus(mistaken),
                     swap: true,
                 });
             }
@@ -286,9 +297,9 @@ impl Clinic {
             return;
         }
         let passed = selection.passed().len();
-        let former = selection.swaps().map(slot_at);
-        let state = former.map(|former| self.slots[former].clone());
-        let offers = selection.offer(state.as_ref(), look).expect("an offer");
+        let own = self.own(selection.swaps());
+        let former = own.as_ref().map(Own::former);
+        let offers = selection.offer(former, look).expect("an offer");
         assert_eq!(
             recorded(&offers),
             passed,
@@ -301,7 +312,7 @@ impl Clinic {
         for (id, events) in &offers.entries {
             self.commit_entry(entry_at(id), events);
         }
-        self.swapped(at, former, &offers.former);
+        self.swapped(at, own, offers.former);
     }
 
     fn tell(&mut self, at: usize) {
@@ -355,14 +366,15 @@ impl Clinic {
             }
             return;
         }
-        let former = entry.swaps().map(slot_at);
-        let state = former.map(|former| &self.slots[former]);
-        let decision = cascade::accept(&slot, &entry, state, &id, received_at, &timing());
+        let own = self.own(entry.swaps());
+        let former = own.as_ref().map(Own::former);
+        let decision = cascade::accept(&slot, &entry, former, &id, received_at, &timing());
         self.judge(honoured, decision.as_ref().err());
         if let Ok(taken) = decision {
             self.commit(made.slot, &taken.slot);
             self.commit_entry(made.entry, &taken.entry);
-            self.swapped(made.slot, former, &taken.former);
+            self.failed(&entry, taken.former.is_none());
+            self.swapped(made.slot, own, taken.former);
         }
     }
 
@@ -390,44 +402,22 @@ impl Clinic {
             let refusal = cascade::decline(&slot, &entry, &id, self.now).expect_err("no claim");
             self.seen.insert(refusal.code().to_owned());
         }
-        let former = entry.swaps().map(slot_at);
-        let state = former.map(|former| &self.slots[former]);
-        let decision = cascade::accept(&slot, &entry, state, &id, self.now, &timing());
+        let own = self.own(entry.swaps());
+        let former = own.as_ref().map(Own::former);
+        let decision = cascade::accept(&slot, &entry, former, &id, self.now, &timing());
         assert_eq!(decision.is_ok(), expected, "{decision:?}");
         match decision {
             Ok(taken) => {
                 self.seen.insert("taken from a broadcast".to_owned());
                 self.commit(at, &taken.slot);
                 self.commit_entry(who, &taken.entry);
-                self.swapped(at, former, &taken.former);
+                self.failed(&entry, taken.former.is_none());
+                self.swapped(at, own, taken.former);
             }
             Err(refusal) => {
                 self.seen.insert(refusal.code().to_owned());
             }
         }
-    }
-
-    /// A booking that was given up stands in the same transaction as the one it was given up for.
-    fn swapped(&mut self, taken: usize, former: Option<usize>, events: &[SlotEvent]) {
-        let (Some(former), [SlotEvent::SlotReleased(event)]) = (former, events) else {
-            assert!(events.is_empty());
-            return;
-        };
-        let (new, old) = (facts(&self.slots[taken]), facts(&self.slots[former]));
-        let person = self.slots[taken].booked_for();
-        assert_eq!(
-            person,
-            self.slots[former].booked_for(),
-            "somebody else's booking"
-        );
-        assert!(
-            new.starts_at < old.starts_at,
-            "a chain of swaps goes one way only"
-        );
-        assert_eq!(event.swap_depth, new.swap_depth + 1);
-        assert!(event.swap_depth <= SWAP_DEPTH, "swapped too often in a row");
-        self.seen.insert("swapped".to_owned());
-        self.commit(former, events);
     }
 
     fn give_back(
@@ -469,7 +459,7 @@ impl Clinic {
         }
     }
 
-    fn commit(&mut self, at: usize, events: &[SlotEvent]) {
+    pub fn commit(&mut self, at: usize, events: &[SlotEvent]) {
         self.seen.extend(names(events));
         let offers = self.known.offers.iter();
         let standing: Vec<_> = offers
@@ -497,7 +487,7 @@ impl Clinic {
         }
     }
 
-    fn commit_entry(&mut self, at: usize, events: &[EntryEvent]) {
+    pub fn commit_entry(&mut self, at: usize, events: &[EntryEvent]) {
         self.seen.extend(names(events));
         for event in events {
             self.known.note_entry(at, event, self.now);
@@ -579,7 +569,7 @@ fn named(at: usize, events: Vec<SlotEvent>) -> Vec<SlotEvent> {
     named.collect()
 }
 
-fn slot_at(id: &SlotId) -> usize {
+pub fn slot_at(id: &SlotId) -> usize {
     id.as_str()["slot-".len()..].parse().expect("one of ours")
 }
 

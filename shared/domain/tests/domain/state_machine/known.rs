@@ -10,7 +10,7 @@ use callboard_contracts::{EntryId, OfferId, Timestamp};
 use callboard_domain::waitlist::SlotFacts;
 use callboard_domain::waitlist::entry::Wishes;
 
-use super::clinic::{SKIP_LIMIT, SWAP_DEPTH, entry_at};
+use super::clinic::{SKIP_LIMIT, entry_at};
 use crate::given::seconds;
 
 /// How long an offer blocks after its deadline.
@@ -91,7 +91,9 @@ impl Person {
         let own = wants.own_booking.as_ref();
         place
             && wants.minutes.is_none()
-            && own.is_none_or(|own| slot.ends_at <= own.starts_at && slot.swap_depth < SWAP_DEPTH)
+            && own.is_none_or(|own| {
+                slot.ends_at <= own.starts_at && slot.swap_depth < slot.terms.rules.swap_depth
+            })
     }
 }
 
@@ -278,6 +280,9 @@ impl Known {
             EntryEvent::OfferAccepted(_) => {
                 person.offer = None;
                 person.gone = true;
+            }
+            EntryEvent::BookingGivenUp(_) => {
+                assert!(person.gone, "gave up what it never had");
             }
             EntryEvent::OfferLapsed(_) => {
                 person.offer = None;
