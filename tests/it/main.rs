@@ -12,6 +12,7 @@
 //! | [`broadcast`] | a slot told to all at once: each hears of it once, the first has it (I1, I6, I7) |
 //! | [`practice`] | the practice's own calendar says what is free and booked, and hears what becomes of it (I1, I12) |
 //! | [`swap`] | a booking is given up for a sooner slot: chains, races, repetitions (I1, I2, I5) |
+//! | [`figures`] | a morning played by hand, and the figures of it |
 //! | [`crowd`] | many at once: fifty slots and five hundred people, two hundred answers (I1 to I5) |
 //! | [`offer_cycle`] | write units of a cycle, time to the next offer, nobody passed over (I1 to I5) |
 //! | [`virtual_time`] | deadlines to the millisecond (I3, I5) |
@@ -39,6 +40,7 @@ mod end_to_end;
 mod evidence;
 mod explained;
 mod faults;
+mod figures;
 mod house;
 mod least_privilege;
 mod offer_cycle;

@@ -5,6 +5,7 @@
 //! caller has made. Notifications, timelines and policies are read from the journal itself.
 
 mod board;
+mod figures;
 mod fresh;
 mod notifications;
 mod policies;
@@ -31,6 +32,7 @@ use crate::views::Views;
 pub(crate) struct Deps {
     pub(crate) journal: Journal,
     pub(crate) views: Views,
+    pub(crate) clock: Clock,
     /// Whether the optional index by correlation id was deployed.
     pub(crate) timelines: bool,
 }
@@ -45,6 +47,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
     let deps = Deps {
         journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
+        clock: Clock::from_sdk(sdk),
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
     function::warm(vars, deps.journal.client(), deps.journal.table()).await;
@@ -63,6 +66,7 @@ fn router(deps: Deps) -> Router {
             get(board::entry),
         )
         .route("/v1/waitlists/{waitlist}/policy", get(policies::show))
+        .route("/v1/waitlists/{waitlist}/figures", get(figures::show))
         .route("/v1/slots/{slot}", get(board::slot))
         .route("/v1/notifications/{id}", get(notifications::show))
         .route("/v1/timelines/{correlation}", get(timelines::show))

@@ -3,7 +3,7 @@
 use callboard_contracts::Timestamp;
 use callboard_contracts::view::VIEW_SORT_KEY;
 use callboard_runtime::fault::AwsFault;
-use callboard_runtime::table::{Count, Item, Range, Span, Table, number, text};
+use callboard_runtime::table::{self, Count, Item, Range, Span, Table, number, text};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -57,6 +57,11 @@ impl Views {
         let items = self.table.last(pk, from, most).await?;
         let document = |item| serde_json::from_str(text(item, "doc")?).ok();
         Ok(items.iter().filter_map(document).collect())
+    }
+
+    /// One page of a partition, as it stands there.
+    pub(crate) async fn rows(&self, range: Range<'_>) -> Result<table::Page, AwsFault> {
+        self.table.page(range).await
     }
 
     /// One page of a board; `after` is the sort key to go on after.

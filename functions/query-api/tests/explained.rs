@@ -119,6 +119,8 @@ impl Api {
             expires_at: None,
             skips: 0,
             overridden_at: candidate.overridden_at,
+            ended_at: None,
+            overrides: None,
         };
         self.put(vec![(
             stream.as_str().to_owned(),

@@ -6,6 +6,7 @@
 //!
 //! [`rebuild`] does the same for streams of which no message tells, as `callboard replay` has it.
 
+mod figures;
 pub mod kind;
 pub mod projection;
 pub mod rebuild;

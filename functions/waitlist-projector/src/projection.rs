@@ -7,7 +7,7 @@ use callboard_runtime::journal::Journal;
 use callboard_runtime::table::{Table, WriteError};
 
 use crate::kind::Kind;
-use crate::rows::{Standing, overtaken, swap};
+use crate::rows::{Extent, Standing, overtaken, swap};
 use crate::view::Key;
 
 /// Tries before the message goes back to its queue: each lost one means that another projector
@@ -83,6 +83,7 @@ pub async fn run(deps: &Deps, stream: &StreamId, reached: Option<u64>) -> Result
             before.as_ref(),
             Some(&rows),
             &[],
+            Extent::Changed,
         );
         match deps.views.write_all(writes).await {
             Ok(()) => return Ok(Outcome::Written { applied }),

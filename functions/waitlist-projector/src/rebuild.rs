@@ -21,7 +21,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::kind::{Kind, View};
 use crate::projection::{Deps, unwritten};
-use crate::rows::{Rows, Standing, overtaken, swap};
+use crate::rows::{Extent, Rows, Standing, overtaken, swap};
 use crate::view::Key;
 
 /// Looks at one stream before the run is given up: each lost one means that the projector has just
@@ -210,7 +210,8 @@ impl Rebuild {
             } else {
                 let main = Key::of(stream);
                 let standing = found.get(&self.at(&main)).map(Standing::of);
-                standing.is_some_and(|it| it.beside((*kind, &main)).contains(key))
+                let beside = standing.map(|it| it.beside((*kind, &main)));
+                beside.is_some_and(|rows| rows.iter().any(|row| row.key == *key))
             };
             if !explained {
                 let keys = doubtful.entry((stream.clone(), *kind)).or_default();
@@ -306,7 +307,8 @@ impl Rebuild {
         also: &[Key],
     ) -> Result<bool, Failure> {
         let views = &self.deps.views;
-        match views.write_all(swap(views, of, standing, rows, also)).await {
+        let writes = swap(views, of, standing, rows, also, Extent::All);
+        match views.write_all(writes).await {
             Ok(()) => Ok(true),
             Err(error) if overtaken(&error) => Ok(false),
             Err(error) => Err(unwritten(error)),
@@ -348,6 +350,7 @@ impl Rebuild {
             .filter(|key| found.contains_key(&self.at(key)))
             .cloned();
         let former = standing.into_iter().flat_map(|it| it.beside((kind, main)));
+        let former = former.map(|row| row.key);
         change.stale.extend(former.chain(also));
         if let (Some(_), None) = (standing, rows) {
             change.stale.insert(main.clone());

@@ -39,9 +39,9 @@ impl Rows {
             return Ok(None);
         };
         Ok(Some(Self {
-            main: Row {
-                key: Key::of(&loaded.stream),
-                doc: serde_json::to_string(&doc)?,
+            main: {
+                let Key { pk, sk } = Key::of(&loaded.stream);
+                Row::new(pk, sk, serde_json::to_string(&doc)?)
             },
             beside: doc.rows_beside()?,
             seen: Seen {
@@ -61,6 +61,9 @@ impl Rows {
     pub fn item(&self, row: &Row) -> Item {
         let mut item = table::key(&row.key.pk, &row.key.sk);
         item.insert("doc".to_owned(), table::string(&row.doc));
+        if row.lasting {
+            return item;
+        }
         item.insert("applied".to_owned(), table::integer(self.seen.applied));
         let as_of = self.seen.as_of.as_millis();
         item.insert("as_of".to_owned(), table::integer(as_of));
@@ -94,14 +97,14 @@ impl Standing {
         number.and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// The keys of the rows that stand beside it under `main`, by its own document. None if a
-    /// former version of this function wrote what this one cannot read; rows that only it knew of
-    /// stay until a rebuild. A document of another stream's does not count.
+    /// The rows that stand beside it under `main`, by its own document. None if a former version
+    /// of this function wrote what this one cannot read; rows that only it knew of stay until a
+    /// rebuild. A document of another stream's does not count.
     #[must_use]
-    pub fn beside(&self, (kind, main): (Kind, &Key)) -> Vec<Key> {
+    pub fn beside(&self, (kind, main): (Kind, &Key)) -> Vec<Row> {
         let rows = self.doc.as_deref().and_then(|doc| kind.beside(doc));
-        let keys = rows.into_iter().flatten().map(|row| row.key);
-        keys.filter(|key| key.owner() == main.owner()).collect()
+        let rows = rows.into_iter().flatten();
+        rows.filter(|row| row.key.owner() == main.owner()).collect()
     }
 
     /// That nobody wrote since it was read.
@@ -114,6 +117,15 @@ impl Standing {
     }
 }
 
+/// Which rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that have changed since they were written.
+    Changed,
+    /// All of them, for what stands there may not be what was written.
+    All,
+}
+
 /// The writes that put `rows` (or nothing) in the place of what stands there for one stream, all of
 /// them or none, under the condition that nobody wrote since `standing` was read. `also` are keys
 /// under which something may stand that `standing` does not tell of.
@@ -124,6 +136,7 @@ pub fn swap(
     standing: Option<&Standing>,
     rows: Option<&Rows>,
     also: &[Key],
+    extent: Extent,
 ) -> Vec<Write> {
     let unchanged = Standing::unchanged(standing);
     let mut writes = Vec::new();
@@ -135,11 +148,16 @@ pub fn swap(
     // By key, for a transaction takes each item once.
     let mut beside: BTreeMap<Key, Option<Item>> = BTreeMap::new();
     let former = standing.map(|standing| standing.beside((kind, main)));
-    for key in former.iter().flatten().chain(also) {
+    let former = former.unwrap_or_default();
+    for key in former.iter().map(|row| &row.key).chain(also) {
         beside.insert(key.clone(), None);
     }
     for row in rows.iter().flat_map(|rows| &rows.beside) {
-        beside.insert(row.key.clone(), rows.map(|rows| rows.item(row)));
+        if extent == Extent::Changed && row.lasting && former.contains(row) {
+            beside.remove(&row.key);
+        } else {
+            beside.insert(row.key.clone(), rows.map(|rows| rows.item(row)));
+        }
     }
     beside.remove(main);
     writes.extend(beside.into_iter().map(|(key, item)| match item {

@@ -15,6 +15,8 @@ use callboard_domain::waitlist::slot::{Slot, SlotStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::figures;
+
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -31,6 +33,30 @@ pub struct Row {
     pub key: Key,
     /// The document.
     pub doc: String,
+    /// It does not say which commit it has seen, so that it need not be written while its document
+    /// stays as it is.
+    pub lasting: bool,
+}
+
+impl Row {
+    /// A row that says which commit it has seen.
+    #[must_use]
+    pub const fn new(pk: String, sk: String, doc: String) -> Self {
+        Self {
+            key: key(pk, sk),
+            doc,
+            lasting: false,
+        }
+    }
+
+    /// A row that lasts while its document stays as it is.
+    #[must_use]
+    pub fn lasting(pk: String, sk: String, doc: String) -> Self {
+        Self {
+            lasting: true,
+            ..Self::new(pk, sk, doc)
+        }
+    }
 }
 
 /// The document of one kind of stream.
@@ -62,21 +88,22 @@ impl Key {
     /// The stream that a row under this key would be of; none if no row of ours has such a key.
     #[must_use]
     pub fn owner(&self) -> Option<StreamId> {
-        let later;
+        let entry = |id: &str| format!("entry#{id}");
         let stream = match self.pk.split_once('#')?.0 {
-            _ if self.sk == VIEW_SORT_KEY => &self.pk,
-            "waitlist" | "open" => &self.sk,
-            "recent" => {
-                later = self.sk.split_once('#')?.1.to_owned();
-                &later
-            }
-            "candidates" => {
-                later = format!("entry#{}", self.sk.split_once('#')?.1);
-                &later
-            }
+            _ if self.sk == VIEW_SORT_KEY => self.pk.clone(),
+            "waitlist" | "open" => self.sk.clone(),
+            "recent" => self.sk.split_once('#')?.1.to_owned(),
+            "candidates" => entry(self.sk.split_once('#')?.1),
+            "figures" => match self.sk.split('#').collect::<Vec<_>>()[..] {
+                ["slot", id, _] => format!("slot#{id}"),
+                ["override", id, _] => entry(id),
+                // Ended, or waiting since.
+                ["entry", id] | [_, id] => entry(id),
+                _ => return None,
+            },
             _ => return None,
         };
-        StreamId::try_from(stream.clone()).ok()
+        StreamId::try_from(stream).ok()
     }
 }
 
@@ -118,37 +145,36 @@ impl Document for SlotView {
             expires_at,
             offers: u32::try_from(slot.offered.len()).unwrap_or(u32::MAX),
             offered_at: slot.offered_at,
+            tallies: slot.tallies.clone(),
         })
     }
 
     fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error> {
-        let doc = serde_json::to_string(self)?;
+        let shown = Self {
+            tallies: Vec::new(),
+            ..self.clone()
+        };
+        let doc = serde_json::to_string(&shown)?;
         let sk = format!("slot#{}", self.slot_id);
-        let mut rows = vec![Row {
-            key: key(board_key(&self.waitlist_id), sk.clone()),
-            doc: doc.clone(),
-        }];
+        let board = board_key(&self.waitlist_id);
+        let mut rows = vec![Row::new(board, sk.clone(), doc.clone())];
         // Who comes while a slot is broadcast is told of it.
         if ["open", "broadcast"].contains(&self.state.as_str()) {
             let pk = open_slots_key(&self.waitlist_id, &self.service);
-            rows.push(Row {
-                key: key(pk, sk),
-                doc,
-            });
+            rows.push(Row::new(pk, sk, doc));
         }
         if let Some(offered_at) = self.offered_at {
             let recent = RecentSlot {
                 slot_id: self.slot_id.clone(),
                 offered_at,
             };
-            rows.push(Row {
-                key: key(
-                    recent_key(&self.waitlist_id, &self.service),
-                    recent_sort_key(offered_at, &self.slot_id),
-                ),
-                doc: serde_json::to_string(&recent)?,
-            });
+            rows.push(Row::lasting(
+                recent_key(&self.waitlist_id, &self.service),
+                recent_sort_key(offered_at, &self.slot_id),
+                serde_json::to_string(&recent)?,
+            ));
         }
+        rows.extend(figures::of_slot(self)?);
         Ok(rows)
     }
 }
@@ -180,17 +206,17 @@ impl Document for EntryView {
             expires_at: live.map(|offer| offer.expires_at),
             skips: entry.skips,
             overridden_at: entry.candidate()?.overridden_at,
+            ended_at: entry.ended_at,
+            overrides: Some(entry.overrides.clone()),
         })
     }
 
     fn rows_beside(&self) -> Result<Vec<Row>, serde_json::Error> {
-        let mut rows = vec![Row {
-            key: key(
-                board_key(&self.waitlist_id),
-                format!("entry#{}", self.entry_id),
-            ),
-            doc: serde_json::to_string(self)?,
-        }];
+        let mut rows = vec![Row::new(
+            board_key(&self.waitlist_id),
+            format!("entry#{}", self.entry_id),
+            serde_json::to_string(self)?,
+        )];
         if matches!(self.state.as_str(), "waiting" | "offered") {
             let candidate = Candidate {
                 entry_id: self.entry_id.clone(),
@@ -199,11 +225,10 @@ impl Document for EntryView {
                 offered_until: self.expires_at,
                 overridden_at: self.overridden_at,
             };
-            rows.push(Row {
-                key: candidate_key(self),
-                doc: serde_json::to_string(&candidate)?,
-            });
+            let Key { pk, sk } = candidate_key(self);
+            rows.push(Row::new(pk, sk, serde_json::to_string(&candidate)?));
         }
+        rows.extend(figures::of_entry(self)?);
         Ok(rows)
     }
 }

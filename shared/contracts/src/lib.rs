@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod cause;
 pub mod command;
 pub mod envelope;
+pub mod figures;
 pub mod foreign;
 pub mod id;
 pub mod link;

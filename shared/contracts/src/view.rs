@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::figures::{OverrideTally, SlotTally};
 use crate::id::{EntryId, OfferId, RecipientId, SlotId, WaitlistId};
 use crate::time::Timestamp;
 use crate::waitlist::Urgency;
@@ -119,6 +120,10 @@ pub struct SlotView {
     /// When it was last offered to anybody, in whichever version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_at: Option<Timestamp>,
+    /// What became of each version; empty in what a former version of the projector wrote, and in
+    /// the rows of boards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tallies: Vec<SlotTally>,
 }
 
 /// An entry, as staff may see it.
@@ -150,6 +155,13 @@ pub struct EntryView {
     /// When staff moved it to the front, if they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden_at: Option<Timestamp>,
+    /// When it was booked, or left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// How often staff changed its rank, and why; absent in what a former version of the projector
+    /// wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Vec<OverrideTally>>,
 }
 
 /// Somebody who may be offered a slot.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use callboard_contracts::figures::Figures;
 use callboard_contracts::view::{EntryView, SlotView};
 use callboard_runtime::http::PROBLEM_PREFIX;
 use schemars::generate::SchemaSettings;
@@ -66,6 +67,7 @@ fn schemas(by_hand: &Value) -> Map<String, Value> {
     let mut generator = settings.for_serialize().into_generator();
     generator.subschema_for::<SlotView>();
     generator.subschema_for::<EntryView>();
+    generator.subschema_for::<Figures>();
     let mut all = command_api::body_schemas();
     for (name, schema) in generator.take_definitions(true) {
         let other = all.insert(name.clone(), schema.clone());

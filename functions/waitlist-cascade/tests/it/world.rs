@@ -263,6 +263,7 @@ impl World {
             expires_at: None,
             offers: 0,
             offered_at: None,
+            tallies: Vec::new(),
         };
         let doc = serde_json::to_string(&doc).expect("JSON");
         let pk = open_slots_key(&waitlist(), "physio");

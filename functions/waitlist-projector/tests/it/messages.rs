@@ -54,6 +54,8 @@ async fn poison_leaves_its_neighbours_alone() {
         [
             "candidates#w-physio#physio#soon 1772445600000#entry-ada",
             "entry#entry-ada view",
+            "figures#w-physio#2026-03-02 slot#slot-0900#1",
+            "figures#w-physio#waiting 1772445600000#entry-ada",
             "recent#w-physio#physio 1772445600000#slot#slot-0900",
             "slot#slot-0900 view",
             "waitlist#w-physio entry#entry-ada",

@@ -1,6 +1,7 @@
 //! A journal with streams in it, the table of views, and the function between them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use callboard_contracts::waitlist::{
@@ -17,7 +18,7 @@ use callboard_testkit::{World as Kit, failed};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tower::ServiceExt;
-use waitlist_projector::projection::Deps;
+use waitlist_projector::projection::{self, Deps};
 
 /// When every story begins.
 pub const START: &str = "2026-03-02T10:00:00.000Z";
@@ -40,7 +41,7 @@ pub fn stream(text: &str) -> StreamId {
     StreamId::try_from(text.to_owned()).expect("a stream")
 }
 
-fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+pub fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("an id")
 }
 
@@ -216,30 +217,48 @@ impl World {
         failed(&answer).len()
     }
 
-    /// Everything in the table: `pk sk` → document, with what it has seen.
+    /// Everything in the table: `pk sk` → document, with what it has seen; zeros if it does not say.
     pub async fn rows(&self) -> BTreeMap<String, (Value, u64, i64)> {
-        let scan = self
-            .dynamodb
-            .scan()
-            .table_name("views")
-            .consistent_read(true);
-        let items = scan
-            .send()
-            .await
-            .expect("scanned")
-            .items
-            .unwrap_or_default();
         let row = |item: table::Item| {
             let text = |name| table::text(&item, name).expect("text").to_owned();
             let doc = serde_json::from_str(&text("doc")).expect("JSON");
-            let applied = table::number(&item, "applied").expect("a number");
-            let as_of = table::number(&item, "as_of").expect("a number");
+            let applied = table::number(&item, "applied").unwrap_or_default();
+            let as_of = table::number(&item, "as_of").unwrap_or_default();
             (
                 format!("{} {}", text("pk"), text("sk")),
                 (doc, applied, as_of),
             )
         };
-        items.into_iter().map(row).collect()
+        self.items().await.into_iter().map(row).collect()
+    }
+
+    /// Everything in the table.
+    pub async fn items(&self) -> Vec<table::Item> {
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name("views")
+            .consistent_read(true);
+        let answer = scan.send().await.expect("scanned");
+        answer.items.unwrap_or_default()
+    }
+
+    /// Takes every row away.
+    pub async fn remove_all(&self) {
+        let views = &self.deps.views;
+        let rows = self.rows().await;
+        let keys = rows
+            .keys()
+            .map(|key| key.split_once(' ').expect("two parts"));
+        let removes = keys.map(|(pk, sk)| views.remove(pk, sk, None)).collect();
+        views.write_all(removes).await.expect("removed");
+        assert!(self.rows().await.is_empty());
+    }
+
+    /// Whether the journal holds anything of the stream.
+    pub async fn has(&self, id: &str) -> bool {
+        let read = self.deps.journal.read(&stream(id), 1).await;
+        !read.expect("read").is_empty()
     }
 
     /// The keys of everything in the table.
@@ -254,4 +273,30 @@ impl World {
         reasons.sort();
         reasons
     }
+}
+
+pub const SLOT: &str = "slot#slot-0900";
+pub const ENTRY: &str = "entry#entry-ada";
+
+pub async fn project_both(world: &World) {
+    for of in [SLOT, ENTRY] {
+        if world.has(of).await {
+            let projected = projection::run(&world.deps, &stream(of), None).await;
+            projected.expect("projected");
+        }
+    }
+}
+
+/// The contributions by key, once all is projected.
+pub async fn figures(world: &World) -> Vec<(String, Value)> {
+    project_both(world).await;
+    let rows = world.rows().await.into_iter();
+    let rows = rows.filter_map(|(key, (doc, ..))| {
+        Some((key.strip_prefix("figures#w-physio#")?.to_owned(), doc))
+    });
+    rows.collect()
+}
+
+pub async fn minutes(count: u64) {
+    tokio::time::advance(Duration::from_secs(60 * count)).await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use callboard_contracts::waitlist::Urgency;
+use callboard_domain::waitlist::statistics::{among_equals, jain, quantile};
 use serde::Serialize;
 
 /// What was counted of the measured slots.
@@ -54,7 +55,9 @@ impl Counts {
         put("messagesPerFill", share(self.messages, self.filled));
         put("supersededShare", share(self.superseded, self.offers));
         put("tooLatePerFill", share(self.too_late, self.filled));
-        put("jain", self.jain());
+        // Of one service and urgency.
+        let equals = self.waits.values().map(Vec::as_slice);
+        put("jain", among_equals(equals, jain));
         let names = [
             (
                 Urgency::Urgent,
@@ -74,31 +77,6 @@ impl Counts {
         }
         figures
     }
-
-    /// Jain's index of the waits of equals (of one service and urgency), weighted by their number:
-    /// 1 if all of them waited alike, 1/n if one alone did.
-    fn jain(&self) -> Option<f64> {
-        let groups = self.waits.values().filter(|waits| waits.len() > 1);
-        let (mut weighted, mut people) = (0.0, 0.0);
-        for waits in groups {
-            let count = waits.len() as f64;
-            let sum: f64 = waits.iter().sum();
-            let squares: f64 = waits.iter().map(|wait| wait * wait).sum();
-            if squares > 0.0 {
-                weighted += count * (sum * sum / (count * squares));
-                people += count;
-            }
-        }
-        (people > 0.0).then(|| weighted / people)
-    }
-}
-
-/// The value that the share `q` of the values does not exceed.
-fn quantile(values: &[f64], q: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (q * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied()
 }
 
 /// A mean over seeds.
@@ -176,12 +154,5 @@ mod tests {
         // (1 + 3)² / (2 × (1 + 9)) = 0.8, of half of the people
         counts.waits.insert((0, Urgency::Urgent), vec![1.0, 3.0]);
         assert!((counts.figures()["jain"] - 0.9).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_quantile_is_one_of_the_values() {
-        assert_eq!(quantile(&[3.0, 1.0, 2.0, 4.0], 0.5), Some(2.0));
-        assert_eq!(quantile(&[3.0, 1.0, 2.0, 4.0], 0.9), Some(4.0));
-        assert_eq!(quantile(&[], 0.5), None);
     }
 }

@@ -27,6 +27,12 @@ use super::story::{Answer, Story};
 
 mod commit;
 mod look_up;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test says by its line what was not there"
+)]
+mod tests;
 
 /// How often it is looked whether a hold or a slot is overdue (I5), in the simulation's time.
 const LOOK_AROUND: Duration = Duration::from_secs(6 * 3_600);

@@ -1,5 +1,6 @@
 //! An entry: one person's place on one waitlist, and the one offer it may have (invariant I2).
 
+use callboard_contracts::figures::OverrideTally;
 use callboard_contracts::waitlist::{
     EntryEvent, EntryJoined, OfferAccepted, OfferMade, OverrideReason, PauseReason, RankTo, Urgency,
 };
@@ -124,6 +125,10 @@ pub struct Override {
     pub at: Timestamp,
 }
 
+/// Changes of rank by staff that an entry tells apart; the later ones are counted with the last of
+/// them, so that its document stays small.
+pub const OVERRIDES_MAX: usize = 8;
+
 /// The state of an entry's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Entry {
@@ -141,6 +146,10 @@ pub struct Entry {
     pub last_offer: Option<(OfferId, OfferEnd)>,
     /// The booking that was given up for this entry's.
     pub gave_up: Option<Booking>,
+    /// When it was booked, or left.
+    pub ended_at: Option<Timestamp>,
+    /// How often staff changed its rank, for the figures; at most [`OVERRIDES_MAX`].
+    pub overrides: Vec<OverrideTally>,
 }
 
 impl Entry {
@@ -206,11 +215,23 @@ impl Entry {
         self.status = EntryStatus::Waiting;
         self.last_offer = Some((offer_id.clone(), end));
     }
+
+    fn count_override(&mut self, reason: OverrideReason, at: Timestamp) {
+        let full = self.overrides.len() >= OVERRIDES_MAX;
+        match self.overrides.last_mut() {
+            Some(last) if full => last.count += 1,
+            _ => self.overrides.push(OverrideTally {
+                at,
+                reason,
+                count: 1,
+            }),
+        }
+    }
 }
 
 impl Fold for Entry {
     type Event = EntryEvent;
-    const VERSION: u32 = 3;
+    const VERSION: u42 = 3;
 
     fn evolve(mut self, event: &EntryEvent, at: Timestamp) -> Self {
         match event {
@@ -223,6 +244,7 @@ impl Fold for Entry {
             EntryEvent::OfferAccepted(event) => {
                 let former = event.swapped.clone().zip(event.swapped_starts_at);
                 self.gave_up = former.map(|(slot_id, starts_at)| Booking { slot_id, starts_at });
+                self.ended_at = Some(at);
                 self.status = EntryStatus::Booked(match self.status {
                     EntryStatus::Offered(offer) if offer.offer_id == event.offer_id => offer,
                     _ => booked(event, at),
@@ -256,8 +278,12 @@ impl Fold for Entry {
                     reason: event.reason,
                     at,
                 });
+                self.count_override(event.reason, at);
             }
-            EntryEvent::EntryLeft(_) => self.status = EntryStatus::Left,
+            EntryEvent::EntryLeft(_) => {
+                self.ended_at = Some(at);
+                self.status = EntryStatus::Left;
+            }
         }
         self
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callboard_contracts::figures::SlotTally;
 use callboard_contracts::waitlist::{BookedBy, CalendarWord, Cursor, HoldEnd, SlotEvent};
 use callboard_contracts::{EntryId, Fold, OfferId, RecipientId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ mod facts;
 mod offer;
 mod release;
 mod step;
+mod tally;
 
 pub use answer::{BookSlot, accept, book, decline, is_meant, told, withdraw};
 pub(super) use answer::{answerable_in_broadcast, filled};
@@ -30,6 +32,7 @@ pub use release::{
 pub(super) use release::{freed_by_swap, is_name};
 pub(super) use step::CASCADE;
 pub use step::{DrawFrom, Step, due, handling, is_last_look, next_step};
+pub use tally::VERSIONS_MAX;
 
 /// An offer under which the slot is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +166,8 @@ pub struct Slot {
     pub offered_at: Option<Timestamp>,
     /// What the practice's own calendar said last, of whichever version.
     pub calendar: Option<LastWord>,
+    /// What became of each version, for the figures; at most [`VERSIONS_MAX`].
+    pub tallies: Vec<SlotTally>,
 }
 
 impl Slot {
@@ -262,9 +267,10 @@ impl Slot {
 
 impl Fold for Slot {
     type Event = SlotEvent;
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
 
     fn evolve(mut self, event: &SlotEvent, at: Timestamp) -> Self {
+        self.tallies = tally::counted(&mut self, event, at);
         match event {
             SlotEvent::SlotReleased(event) => {
                 return Self {
@@ -277,6 +283,7 @@ impl Fold for Slot {
                     to_tell_since: self.to_tell_since,
                     offered_at: self.offered_at,
                     calendar: self.calendar,
+                    tallies: self.tallies,
                     ..Self::default()
                 };
             }

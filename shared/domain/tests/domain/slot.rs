@@ -374,5 +374,5 @@ fn events_and_snapshots_survive_the_journal() {
         serde_json::from_str::<Slot>(&snapshot).expect("a state"),
         state
     );
-    assert_eq!(Slot::VERSION, 5);
+    assert_eq!(Slot::VERSION, 6);
 }
