@@ -16,7 +16,7 @@ readonly VALIDATOR='openapi-spec-validator==0.9.*'
 venv=$PWD/.venv/openapi
 
 install_validator() {
-    "$venv/bin/python" -m pip show openapi-spec-validator 2>/dev/null | grep -q "^Version: ${VALIDATOR#*==}" && return
+    [[ $("$venv/bin/python" -m pip show openapi-spec-validator 2>/dev/null) == *"Version: "${VALIDATOR#*==}* ]] && return
     command -v python3 >/dev/null || { echo 'check-openapi: python3 is not installed' >&2; return 1; }
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv" ||
         { echo 'check-openapi: python3 cannot make a virtual environment' >&2; return 1; }

@@ -11,9 +11,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let events = crate_dir.join("../../events").canonicalize()?;
     let foreign = events.join("foreign");
     let notifications = events.join("notifications");
+    let replies = events.join("replies");
 
     let mut table = String::new();
     write_table(&mut table, "FOREIGN", &foreign, &files_in(&foreign)?)?;
+    write_table(&mut table, "REPLIES", &replies, &files_in(&replies)?)?;
     let mut wordings = Vec::new();
     for folder in entries_of(&notifications)? {
         if folder.is_dir() {
@@ -27,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Cargo looks into a folder's files and sub-folders for changes.
     println!("cargo::rerun-if-changed={}", foreign.display());
     println!("cargo::rerun-if-changed={}", notifications.display());
+    println!("cargo::rerun-if-changed={}", replies.display());
     Ok(())
 }
 

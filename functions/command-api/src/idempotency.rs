@@ -92,14 +92,20 @@ impl<'a> Keyed<'a> {
         done: Done,
         at: Timestamp,
     ) -> Result<Option<Done>, Problem> {
-        if let Some(stream) = &self.stream {
-            commits.push(self.remember(stream, &done, at)?);
-        }
+        commits.extend(self.remembered(&done, at)?);
         match journal.append_all(commits, Vec::new()).await {
             Ok(_) => Ok(Some(done)),
             Err(AppendError::Conflict(_)) => self.earlier(journal).await,
             Err(error) => Err(append_problem(&error)),
         }
+    }
+
+    /// The commit that keeps the answer under the key, if there is one.
+    pub(crate) fn remembered(&self, done: &Done, at: Timestamp) -> Result<Option<Commit>, Problem> {
+        let stream = self.stream.as_ref();
+        stream
+            .map(|stream| self.remember(stream, done, at))
+            .transpose()
     }
 
     fn remember(&self, stream: &StreamId, done: &Done, at: Timestamp) -> Result<Commit, Problem> {

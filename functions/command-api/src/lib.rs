@@ -2,7 +2,8 @@
 //!
 //! Every route parses at the edge, loads the streams concerned, asks the domain, and appends
 //! under a condition. It answers with ids and the commit that a reader can wait for; it never
-//! publishes and never reads a view.
+//! publishes. It decides on streams alone; a view only says which entries a person may mean who
+//! answers by a message ([`replies`]).
 
 mod answer;
 mod calendar;
@@ -16,6 +17,7 @@ mod offers;
 mod page;
 mod policies;
 mod recipients;
+mod replies;
 mod schema;
 mod slot_batches;
 mod slot_commands;
@@ -46,6 +48,8 @@ use crate::schema::Schemas;
 pub(crate) struct Deps {
     pub(crate) journal: Journal,
     pub(crate) contacts: Contacts,
+    /// Read for one question alone, which offers a person may mean who answers by a message.
+    pub(crate) views: Table,
     pub(crate) registry: Registry,
     pub(crate) schemas: Schemas,
     pub(crate) link_keys: Keys,
@@ -70,6 +74,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
     let deps = Deps {
         journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         contacts: Contacts::new(Table::new(sdk, settings::required(vars, "CONTACTS_TABLE")?)),
+        views: Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?),
         schemas: Schemas::compile(&registry),
         registry,
         link_keys: Keys::parse(&settings::required(vars, "LINK_KEYS")?)
@@ -100,6 +105,7 @@ fn router(deps: Deps) -> Router {
             "/v1/recipients/{id}",
             put(recipients::register).delete(recipients::erase),
         )
+        .route("/v1/recipients/{id}/replies", post(replies::answer))
         .route("/v1/events", post(events::accept))
         .route("/v1/waitlists/{waitlist}/entries", post(entries::join))
         .route(

@@ -4,7 +4,7 @@
 //! judged by the moment at which the gateway received it. A browser is led from its `POST` to the
 //! page of the `GET`, so that reloading it answers nothing again.
 
-mod decide;
+pub(crate) mod decide;
 mod standing;
 
 use axum::Json;
@@ -108,7 +108,10 @@ pub(crate) async fn answer(
             &facts,
             &json!({ "link": link, "answer": format!("{answer:?}") }),
         );
-        decide(&deps, link, answer, &cause, facts.received_at).await
+        decide(&deps, link, answer, &cause, facts.received_at, &|_| {
+            Ok(None)
+        })
+        .await
     }
     .await;
     private(match (outcome, wants_page(&headers)) {

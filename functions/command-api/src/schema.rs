@@ -16,6 +16,7 @@ use crate::entry_commands::OverrideBody;
 use crate::offers::AnswerForm;
 use crate::page::Shown;
 use crate::recipients::RegisterRecipient;
+use crate::replies::ReplyBody;
 use crate::slot_batches::BatchBody;
 use crate::slot_commands::BookingBody;
 use crate::slots::ReleaseBody;
@@ -121,6 +122,7 @@ pub(crate) fn of_bodies() -> Map<String, Value> {
     sent.subschema_for::<BatchBody>();
     sent.subschema_for::<BookingBody>();
     sent.subschema_for::<AnswerForm>();
+    sent.subschema_for::<ReplyBody>();
     let mut shown = settings().for_serialize().into_generator();
     shown.subschema_for::<Shown>();
     let mut schemas = sent.take_definitions(true);

@@ -1,6 +1,7 @@
 //! The API as a caller meets it: every route, good and bad input, on the embedded engine.
 
 mod commands;
+mod replies;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ impl Api {
         let vars: Vars = [
             ("JOURNAL_TABLE", "journal"),
             ("CONTACTS_TABLE", "contacts"),
+            ("VIEWS_TABLE", "views"),
             ("LINK_KEYS", KEYS),
             ("MAIL_FROM", "desk@clinic.example"),
             ("CLINIC_TIME_ZONE", zone),
@@ -92,24 +94,26 @@ impl Api {
     /// One entry that has been offered one slot, as the cascade would do it.
     async fn offered(&self, window: u64) -> OfferLink {
         self.register("usr-1").await;
+        self.offered_to("e1", "s1", window).await
+    }
+
+    /// Another of `usr-1`.
+    async fn offered_to(&self, entry: &str, slot: &str, window: u64) -> OfferLink {
         let joined = self
             .post(
                 "/v1/waitlists/w1/entries",
-                &json!({"entryId": "e1", "recipientId": "usr-1", "service": "physio"}),
+                &json!({"entryId": entry, "recipientId": "usr-1", "service": "physio"}),
             )
             .await;
         assert_eq!(joined.status, 201, "{}", joined.text);
-        let released = self
-            .post(
-                "/v1/waitlists/w1/slots",
-                &slot_body(self.world.now(), window),
-            )
-            .await;
+        let mut body = slot_body(self.world.now(), window);
+        body["slotId"] = json!(slot);
+        let released = self.post("/v1/waitlists/w1/slots", &body).await;
         assert_eq!(released.status, 201, "{}", released.text);
         let journal = self.world.journal();
         let (slot_id, entry_id) = (
-            SlotId::parse("s1").expect("an id"),
-            EntryId::parse("e1").expect("an id"),
+            SlotId::parse(slot).expect("an id"),
+            EntryId::parse(entry).expect("an id"),
         );
         let slot = journal
             .load::<Slot>(&StreamId::slot(&slot_id))

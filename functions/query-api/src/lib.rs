@@ -17,6 +17,8 @@ mod went_first;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use callboard_runtime::clock::Clock;
@@ -60,6 +62,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
 fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/health", get(health))
+        .route("/v1/openapi.json", get(document))
         .route("/v1/waitlists/{waitlist}", get(board::waitlist))
         .route(
             "/v1/waitlists/{waitlist}/entries/{entry}",
@@ -76,6 +79,12 @@ fn router(deps: Deps) -> Router {
 
 async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// The whole API's document, as OpenAPI 3.1.
+async fn document() -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, include_str!("../../openapi.json"))
 }
 
 /// A table that could not be read, as a caller may see it; what it was goes to the log.

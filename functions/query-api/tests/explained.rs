@@ -111,6 +111,7 @@ impl Api {
             entry_id: candidate.entry_id.clone(),
             waitlist_id: id("w1"),
             recipient_id: id("usr-1"),
+            proxy_id: None,
             state: "waiting".to_owned(),
             service: "physio".to_owned(),
             urgency: candidate.urgency,

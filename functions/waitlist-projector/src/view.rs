@@ -7,8 +7,9 @@
 use callboard_contracts::StreamId;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
-    Candidate, EntryView, RecentSlot, SlotView, VIEW_SORT_KEY, board_key, candidate_sort_key,
-    candidates_key, front_key, front_sort_key, open_slots_key, recent_key, recent_sort_key,
+    Answering, BOOKED_PREFIX, Candidate, EntryView, OFFERED_PREFIX, RecentSlot, SlotView,
+    VIEW_SORT_KEY, answers_key, board_key, candidate_sort_key, candidates_key, front_key,
+    front_sort_key, open_slots_key, recent_key, recent_sort_key,
 };
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
@@ -93,7 +94,7 @@ impl Key {
             _ if self.sk == VIEW_SORT_KEY => self.pk.clone(),
             "waitlist" | "open" => self.sk.clone(),
             "recent" => self.sk.split_once('#')?.1.to_owned(),
-            "candidates" => entry(self.sk.split_once('#')?.1),
+            "candidates" | "recipient" => entry(self.sk.split_once('#')?.1),
             "figures" => match self.sk.split('#').collect::<Vec<_>>()[..] {
                 ["slot", id, _] => format!("slot#{id}"),
                 ["override", id, _] => entry(id),
@@ -198,6 +199,7 @@ impl Document for EntryView {
             entry_id: facts.entry_id.clone(),
             waitlist_id: facts.waitlist_id.clone(),
             recipient_id: facts.recipient_id.clone(),
+            proxy_id: entry.wishes.proxy_id.clone(),
             state: state.to_owned(),
             service: facts.service.clone(),
             urgency: entry.urgency()?,
@@ -217,6 +219,20 @@ impl Document for EntryView {
             format!("entry#{}", self.entry_id),
             serde_json::to_string(self)?,
         )];
+        let answering = match self.state.as_str() {
+            "offered" => Some(OFFERED_PREFIX),
+            "booked" => Some(BOOKED_PREFIX),
+            _ => None,
+        };
+        if let Some(prefix) = answering {
+            let entry_id = self.entry_id.clone();
+            let answers = self.proxy_id.as_ref().unwrap_or(&self.recipient_id);
+            rows.push(Row::new(
+                answers_key(answers),
+                format!("{prefix}{entry_id}"),
+                serde_json::to_string(&Answering { entry_id })?,
+            ));
+        }
         if matches!(self.state.as_str(), "waiting" | "offered") {
             let candidate = Candidate {
                 entry_id: self.entry_id.clone(),

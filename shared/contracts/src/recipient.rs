@@ -22,10 +22,21 @@ pub struct RecipientErased {
     pub recipient_id: RecipientId,
 }
 
+/// A recipient asked by text message for no more of them, or for them again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SmsConsentChanged {
+    /// The recipient.
+    pub recipient_id: RecipientId,
+    /// No text message may be sent.
+    pub stopped: bool,
+}
+
 domain_events! {
     /// What may happen to a recipient.
     pub enum RecipientEvent {
         RecipientRegistered = "callboard.recipient.recipient-registered.v1" Internal,
         RecipientErased = "callboard.recipient.recipient-erased.v1" Internal,
+        SmsConsentChanged = "callboard.recipient.sms-consent-changed.v1" Internal,
     }
 }

@@ -88,6 +88,18 @@ pub struct RecentSlot {
     pub offered_at: Timestamp,
 }
 
+/// Partition key of the entries of one person who has something to answer or has answered it.
+#[must_use]
+pub fn answers_key(recipient: &RecipientId) -> String {
+    format!("recipient#{recipient}")
+}
+
+/// What the sort keys of entries begin with to which a slot is offered.
+pub const OFFERED_PREFIX: &str = "offered#";
+
+/// What the sort keys of entries begin with that have accepted.
+pub const BOOKED_PREFIX: &str = "booked#";
+
 /// A slot, as it may be shown to anybody: no person is named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +148,9 @@ pub struct EntryView {
     pub waitlist_id: WaitlistId,
     /// The person.
     pub recipient_id: RecipientId,
+    /// Who is told and answers for the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_id: Option<RecipientId>,
     /// `waiting`, `offered`, `paused`, `booked`, `given-up` (a booking, for a sooner one) or `left`.
     pub state: String,
     /// What the person waits for.
@@ -162,6 +177,14 @@ pub struct EntryView {
     /// wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Vec<OverrideTally>>,
+}
+
+/// An entry of a person who may answer an offer by a message, in which no link says which one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answering {
+    /// The entry.
+    pub entry_id: EntryId,
 }
 
 /// Somebody who may be offered a slot.

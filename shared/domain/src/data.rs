@@ -15,6 +15,9 @@ pub static FOREIGN: &[(&str, &str)] = embedded::FOREIGN;
 /// Notification definitions and wordings: path below `events/notifications`, and its text.
 pub static NOTIFICATIONS: &[(&str, &str)] = embedded::NOTIFICATIONS;
 
+/// The words of replies to messages: file name below `events/replies`, and its text.
+pub static REPLIES: &[(&str, &str)] = embedded::REPLIES;
+
 /// The full types of every event that Callboard makes itself.
 pub fn own_event_types() -> impl Iterator<Item = &'static str> {
     [

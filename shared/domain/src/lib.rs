@@ -10,6 +10,7 @@ pub mod data;
 pub mod foreign;
 pub mod notifications;
 pub mod problem;
+pub mod replies;
 pub mod waitlist;
 pub mod when;
 

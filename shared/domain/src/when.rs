@@ -53,6 +53,15 @@ impl Zone {
         self.0.iana_name().filter(|_| *self != Self::default())
     }
 
+    /// `time` in numbers, which every language reads: `2026-02-02 14:30 CET`; `None` if it is out
+    /// of the calendar's range.
+    #[must_use]
+    pub fn numbers(&self, time: Timestamp) -> Option<String> {
+        let time = jiff::Timestamp::from_millisecond(time.as_millis()).ok()?;
+        let time = time.to_zoned(self.0.clone());
+        Some(time.strftime("%Y-%m-%d %H:%M %Z").to_string())
+    }
+
     /// `time` in words; `None` if it is out of the calendar's range.
     #[must_use]
     pub fn tell(&self, time: Timestamp) -> Option<Told> {

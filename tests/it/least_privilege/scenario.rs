@@ -31,6 +31,7 @@ pub async fn everything() -> Vec<Recording> {
     let house = House::still().await;
     story(&house).await;
     looked_up(&house).await;
+    texted(&house).await;
     failures(&house).await;
     calendar(&house).await;
     poison(&house).await;
@@ -125,6 +126,33 @@ async fn looked_up(house: &House) {
     ] {
         house.api.get(&path).await.expect(200);
     }
+}
+
+/// An offer is accepted by a text message, and no more of them are wanted.
+async fn texted(house: &House) {
+    let finn = house.register("finn").await;
+    house.join("clinic", &finn, "soon").await;
+    let released = house.release("clinic", WINDOW).await;
+    house.offer_to(&finn).await;
+    let path = format!("/v1/recipients/{}/replies", finn.id);
+    for (text, outcome) in [
+        ("Yes!", "accepted"),
+        ("STOP", "stopped"),
+        ("yes", "accepted"),
+    ] {
+        let body = json!({ "text": text });
+        // Until the view has heard of the offer there is none to be meant.
+        let answer = house
+            .until("an answer", async || {
+                let answer = house.api.json("POST", &path, &body).await;
+                (answer.status == 200).then_some(answer)
+            })
+            .await;
+        assert_eq!(answer.json()["outcome"], outcome);
+    }
+    house.slot_when(&released.slot, "booked").await;
+    let document = house.api.get("/v1/openapi.json").await.expect(200).json();
+    assert_eq!(document["openapi"], "3.1.0");
 }
 
 /// Each consumer fails at first, so that its message comes back after a wait of its choice.

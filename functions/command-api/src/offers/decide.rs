@@ -5,7 +5,7 @@ use callboard_contracts::{Cause, StreamId, Timestamp};
 use callboard_domain::waitlist::cascade::{self, Taken};
 use callboard_domain::waitlist::{Entry, Former, Refusal, RefusalKind, Slot};
 use callboard_runtime::http::Problem;
-use callboard_runtime::journal::{AppendError, Loaded};
+use callboard_runtime::journal::{AppendError, Commit, Loaded};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,13 +20,13 @@ use crate::page::Shown;
 /// What a person says to an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Accept,
     Decline,
 }
 
 /// What became of an answer.
-pub(super) enum Answered {
+pub(crate) enum Answered {
     /// It counts; with the commit that says so.
     Now(Shown, String),
     /// The same answer counted before.
@@ -35,12 +35,16 @@ pub(super) enum Answered {
     TooLate(Shown, Problem),
 }
 
-pub(super) async fn decide(
+/// What else is committed with an answer; it is given the commit that will say that it counts.
+pub(crate) type Also<'a> = &'a (dyn Fn(&str) -> Result<Option<Commit>, Problem> + Sync);
+
+pub(crate) async fn decide(
     deps: &Deps,
     link: OfferLink,
     answer: Answer,
     cause: &Cause,
     received_at: Timestamp,
+    also: Also<'_>,
 ) -> Result<Answered, Problem> {
     for _ in 0..TRIES_MAX {
         let offer = Offer::load(deps, link.clone()).await?;
@@ -59,9 +63,9 @@ pub(super) async fn decide(
             }
             Err(refusal) => return Err(refused(&refusal)),
         };
-        match append(deps, &offer, own, taken, cause).await {
+        let commit = commit_name(&offer.slot.stream, offer.slot.number + 1);
+        match append(deps, &offer, (own, taken), cause, also(&commit)?).await {
             Ok(()) => {
-                let commit = commit_name(&offer.slot.stream, offer.slot.number + 1);
                 let after = Offer::load(deps, link).await?;
                 return Ok(Answered::Now(after.shown(deps, received_at), commit));
             }
@@ -97,9 +101,9 @@ fn decision(
 async fn append(
     deps: &Deps,
     offer: &Offer,
-    own: Option<Own>,
-    taken: Taken,
+    (own, taken): (Option<Own>, Taken),
     cause: &Cause,
+    also: Option<Commit>,
 ) -> Result<(), AppendError> {
     let now = deps.clock.now();
     // What follows belongs to the cascade that made the offer, not to the click; so does what
@@ -121,6 +125,7 @@ async fn append(
             commits.push(entry_commit(&entry, &cause, both.entry, now)?);
         }
     }
+    commits.extend(also);
     deps.journal.append_all(commits, Vec::new()).await?;
     Ok(())
 }

@@ -57,6 +57,7 @@ async fn poison_leaves_its_neighbours_alone() {
             "figures#w-physio#2026-03-02 slot#slot-0900#1",
             "figures#w-physio#waiting 1772445600000#entry-ada",
             "recent#w-physio#physio 1772445600000#slot#slot-0900",
+            "recipient#usr-ada offered#entry-ada",
             "slot#slot-0900 view",
             "waitlist#w-physio entry#entry-ada",
             "waitlist#w-physio slot#slot-0900",

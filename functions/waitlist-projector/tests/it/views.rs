@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use callboard_contracts::waitlist::{
-    EntryEvent, EntryLeft, EntryPaused, EntryResumed, OverrideReason, PauseReason, RankOverridden,
-    RankTo,
+    EntryEvent, EntryLeft, EntryPaused, EntryResumed, OfferAccepted, OverrideReason, PauseReason,
+    Preferences, PreferencesChanged, RankOverridden, RankTo,
 };
 use waitlist_projector::projection::{self, Outcome};
 use waitlist_projector::view::Key;
@@ -136,6 +136,57 @@ async fn a_candidate_stands_in_its_class_while_waiting_or_offered() {
     let rows = world.rows().await;
     assert!(!rows.contains_key(row));
     assert_eq!(rows["entry#entry-ada view"].0["state"], "left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_answer_by_a_message_finds_the_entry_while_it_is_offered_or_booked() {
+    let world = World::new().await;
+    let rows = async || {
+        project(&world, ENTRY).await;
+        let keys = world.keys().await.into_iter();
+        keys.filter(|key| key.starts_with("recipient#"))
+            .collect::<Vec<_>>()
+    };
+    world.entry([joined()]).await;
+    assert_eq!(rows().await, [""; 0]);
+    world.entry([offered()]).await;
+    let row = "recipient#usr-ada offered#entry-ada";
+    assert_eq!(rows().await, [row]);
+    let doc = &world.rows().await[row].0;
+    assert_eq!(doc, &serde_json::json!({"entryId": "entry-ada"}));
+    let EntryEvent::OfferMade(made) = offered() else {
+        panic!("an offer");
+    };
+    let to_proxy = PreferencesChanged {
+        waitlist_id: made.waitlist_id.clone(),
+        entry_id: made.entry_id.clone(),
+        preferences: Preferences::default(),
+        auto_accept: false,
+        proxy_id: Some("usr-mum".parse().expect("an id")),
+    };
+    world.entry([EntryEvent::from(to_proxy)]).await;
+    assert_eq!(rows().await, ["recipient#usr-mum offered#entry-ada"]);
+    let accepted = OfferAccepted {
+        waitlist_id: made.waitlist_id.clone(),
+        entry_id: made.entry_id.clone(),
+        recipient_id: made.recipient_id,
+        offer_id: made.offer_id,
+        slot_id: made.slot_id,
+        service: made.service,
+        starts_at: made.starts_at,
+        ends_at: made.ends_at,
+        location: None,
+        zone: None,
+        slot_version: Some(1),
+        proxy_id: None,
+        auto: false,
+        score: None,
+        swapped: None,
+        swapped_starts_at: None,
+        swap_failed: false,
+    };
+    world.entry([EntryEvent::from(accepted)]).await;
+    assert_eq!(rows().await, ["recipient#usr-mum booked#entry-ada"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,6 +153,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Who is told and answers: the person, or who does so in the person's stead.
+    #[must_use]
+    pub fn answered_by(&self) -> Option<&RecipientId> {
+        let own = self.facts.as_ref().map(|facts| &facts.recipient_id);
+        self.wishes.proxy_id.as_ref().or(own)
+    }
+
     /// The slot of the offer that was made last and not answered yet.
     #[must_use]
     pub const fn offered_slot(&self) -> Option<&SlotId> {
@@ -231,7 +238,7 @@ impl Entry {
 
 impl Fold for Entry {
     type Event = EntryEvent;
-    const VERSION: u42 = 3;
+    const VERSION: u32 = 4;
 
     fn evolve(mut self, event: &EntryEvent, at: Timestamp) -> Self {
         match event {
