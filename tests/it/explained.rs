@@ -108,6 +108,19 @@ async fn everybody_learns_where_they_stand_and_why_others_were_asked_first() {
     assert_eq!(paused.status, 200, "{}", paused.text());
     let none = explained(&house, &of_dora).await;
     assert_eq!(none["position"]["unranked"], "paused");
+
+    // The person herself, by the link in the mail.
+    let mail = &house.mails_to(&anna.email).await[0];
+    let (_, after) = mail.text.split_once("/w/").expect("a link to her place");
+    let place = format!("/w/{}", after.split_whitespace().next().expect("a token"));
+    let seen = house.api.get(&place).await.expect(200);
+    assert_eq!(seen.json()["state"], "waiting");
+    assert_eq!(seen.json()["slots"][0]["code"], "offered");
+    assert!(!seen.text().contains("anna"), "{}", seen.text());
+    let pause = json!({ "do": "pause" });
+    house.api.json("POST", &place, &pause).await.expect(200);
+    let seen = house.api.get(&place).await.expect(200);
+    assert_eq!(seen.json()["state"], "paused");
     house.expect_no_dead_letters().await;
     house.close().await;
 }

@@ -28,7 +28,16 @@ use crate::idempotency::Keyed;
 use crate::wishes::{WishesBody, refused_entry};
 use crate::{App, Deps};
 
-type InPath = Path<(String, String)>;
+pub(crate) type InPath = Path<(String, String)>;
+
+/// What a person may ask for by a link as well as by staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Asked {
+    Pause,
+    Resume,
+    Leave,
+}
 
 pub(crate) async fn leave(
     State(deps): App,
@@ -36,11 +45,7 @@ pub(crate) async fn leave(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Result<Done, Problem> {
-    let command = Command::read(path, "leave", &facts, &headers, &Value::Null)?;
-    let at = facts.received_at;
-    command
-        .run(&deps, |slot, entry| cascade::leave(slot, entry, at))
-        .await
+    ask(&deps, Asked::Leave, path, &facts, &headers).await
 }
 
 pub(crate) async fn pause(
@@ -49,13 +54,7 @@ pub(crate) async fn pause(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Result<Done, Problem> {
-    let command = Command::read(path, "pause", &facts, &headers, &Value::Null)?;
-    let at = facts.received_at;
-    command
-        .run(&deps, |slot, entry| {
-            cascade::pause(slot, entry, &deps.timing, at)
-        })
-        .await
+    ask(&deps, Asked::Pause, path, &facts, &headers).await
 }
 
 pub(crate) async fn resume(
@@ -64,11 +63,29 @@ pub(crate) async fn resume(
     facts: RequestFacts,
     headers: HeaderMap,
 ) -> Result<Done, Problem> {
-    let command = Command::read(path, "resume", &facts, &headers, &Value::Null)?;
-    let at = facts.received_at;
+    ask(&deps, Asked::Resume, path, &facts, &headers).await
+}
+
+/// Does what is asked for the entry that `path` names.
+pub(crate) async fn ask(
+    deps: &Arc<Deps>,
+    asked: Asked,
+    path: InPath,
+    facts: &RequestFacts,
+    headers: &HeaderMap,
+) -> Result<Done, Problem> {
+    let name = match asked {
+        Asked::Pause => "pause",
+        Asked::Resume => "resume",
+        Asked::Leave => "leave",
+    };
+    let (at, timing) = (facts.received_at, &deps.timing);
+    let command = Command::read(path, name, facts, headers, &Value::Null)?;
     command
-        .run(&deps, |_, entry| {
-            entry::resume(entry, &deps.timing, at).map(entry_alone)
+        .run(deps, |slot, entry| match asked {
+            Asked::Pause => cascade::pause(slot, entry, timing, at),
+            Asked::Resume => entry::resume(entry, timing, at).map(entry_alone),
+            Asked::Leave => cascade::leave(slot, entry, at),
         })
         .await
 }

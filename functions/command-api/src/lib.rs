@@ -15,6 +15,7 @@ mod idempotency;
 mod incoming;
 mod offers;
 mod page;
+mod place;
 mod policies;
 mod recipients;
 mod replies;
@@ -117,6 +118,7 @@ fn router(deps: Deps) -> Router {
         .route("/v1/waitlists/{waitlist}/policy", put(policies::set))
         .route("/o/{token}", get(offers::show).post(offers::answer))
         .route("/o/{token}/calendar.ics", get(offers::calendar))
+        .route("/w/{token}", post(place::change))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .with_state(Arc::new(deps))

@@ -9,7 +9,7 @@ mod standing;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use callboard_domain::calendar::FILE_NAME;
 use callboard_domain::waitlist::Refusal;
@@ -43,7 +43,7 @@ pub(crate) async fn show(
 ) -> Response {
     let offer = Offer::of(&deps, &token, facts.received_at).await;
     let outcome = offer.map(|offer| offer.shown(&deps, facts.received_at));
-    private(match (outcome, wants_page(&headers)) {
+    page::private(match (outcome, wants_page(&headers)) {
         (Ok(shown), true) => page::html(StatusCode::OK, page::of_offer(&shown, &token, None)),
         (Ok(shown), false) => Json(shown).into_response(),
         (Err(problem), is_page) => told(problem, is_page),
@@ -75,7 +75,7 @@ pub(crate) async fn calendar(
             )
         })
     });
-    private(match outcome {
+    page::private(match outcome {
         Ok(text) => (
             [
                 (
@@ -114,7 +114,7 @@ pub(crate) async fn answer(
         .await
     }
     .await;
-    private(match (outcome, wants_page(&headers)) {
+    page::private(match (outcome, wants_page(&headers)) {
         (Ok(answered), true) => answered_page(&answered, &token),
         (Ok(Answered::Now(shown, commit)), false) => {
             with_commit(Json(shown).into_response(), &commit)
@@ -197,19 +197,4 @@ fn told(problem: Problem, is_page: bool) -> Response {
     } else {
         problem.into_response()
     }
-}
-
-/// The address holds a secret: it must not be kept, nor told to a page that is linked to.
-fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
 }

@@ -1,17 +1,14 @@
-//! The pages that a link opens: plain HTML, no script, nothing loaded from elsewhere.
+//! What the pages of an offer's link say.
 
 mod other;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::StatusCode;
 use callboard_contracts::Timestamp;
 use callboard_domain::when::{Told, Zone};
 use callboard_runtime::http::Problem;
+pub(crate) use callboard_runtime::http::page::{document, escape, html, private};
 use schemars::JsonSchema;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 pub(crate) use self::other::Other;
 
@@ -60,33 +57,6 @@ pub(crate) struct Shown {
     /// The zone in which people read its times.
     #[serde(skip)]
     pub(crate) zone: Zone,
-}
-
-/// Colours are at least 4.5:1 against what they stand on, in both schemes; the tests in
-/// `tests/pages` measure them.
-const STYLE: &str = include_str!("page.css");
-
-/// A page with the headers that every page has.
-pub(crate) fn html(status: StatusCode, body: String) -> Response {
-    let mut response = (status, Html(body)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy());
-    headers.insert(
-        HeaderName::from_static("x-robots-tag"),
-        HeaderValue::from_static("noindex, nofollow"),
-    );
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    response
-}
-
-/// Nothing may be loaded, framed or run but this style; the form may only be sent back to us.
-fn policy() -> HeaderValue {
-    let style = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; \
-         frame-ancestors 'none'; base-uri 'none'"
-    );
-    HeaderValue::try_from(policy).expect("base64 is fit for a header")
 }
 
 /// What an offer's link shows. `note` is said first: what became of an answer.
@@ -251,25 +221,8 @@ pub(crate) fn of_problem(problem: &Problem) -> String {
     )
 }
 
-fn document(title: &str, content: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta name=\"robots\" content=\"noindex\"><title>{title}</title><style>{STYLE}</style></head>\
-         <body><main><h1>{title}</h1>{content}</main></body></html>"
-    )
-}
-
 fn time(at: Timestamp, words: &str) -> String {
     format!("<time datetime=\"{at}\">{words}</time>")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]

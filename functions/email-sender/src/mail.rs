@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callboard_contracts::link::OfferLink;
+use callboard_contracts::link::{ENTRY_LINK_LASTS, EntryLink, OfferLink};
 use callboard_contracts::notification::DropReason;
 use callboard_contracts::waitlist::BroadcastEvent;
 use callboard_contracts::{DomainEvent, EntryEvent, RecipientId, Timestamp};
@@ -121,6 +121,17 @@ fn links(
             let (claims, expires_at) = offer(cause, to)?;
             let token = deps.keys.sign(&claims, expires_at);
             let url = format!("{}/o/{token}", deps.public_url);
+            Some((link.as_str().to_owned(), url))
+        }
+        Link::Place => {
+            // Every event of an entry names both.
+            let id = |member: &str| cause.data.get(member)?.as_str();
+            let claims = EntryLink {
+                waitlist: id("waitlistId")?.parse().ok()?,
+                entry: id("entryId")?.parse().ok()?,
+            };
+            let token = deps.keys.sign(&claims, cause.at.plus(ENTRY_LINK_LASTS));
+            let url = format!("{}/w/{token}", deps.public_url);
             Some((link.as_str().to_owned(), url))
         }
     };

@@ -10,6 +10,7 @@ mod fresh;
 mod notifications;
 mod policies;
 mod position;
+mod status;
 mod timelines;
 mod views;
 mod went_first;
@@ -27,6 +28,7 @@ use callboard_runtime::http::Problem;
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::{self, SettingsError, Vars};
 use callboard_runtime::table::Table;
+use callboard_runtime::token::Keys;
 
 use crate::views::Views;
 
@@ -35,6 +37,7 @@ pub(crate) struct Deps {
     pub(crate) journal: Journal,
     pub(crate) views: Views,
     pub(crate) clock: Clock,
+    pub(crate) link_keys: Keys,
     /// Whether the optional index by correlation id was deployed.
     pub(crate) timelines: bool,
 }
@@ -50,6 +53,8 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         journal: Journal::open(sdk, settings::required(vars, "JOURNAL_TABLE")?),
         views: Views::new(Table::new(sdk, settings::required(vars, "VIEWS_TABLE")?)),
         clock: Clock::from_sdk(sdk),
+        link_keys: Keys::parse(&settings::required(vars, "LINK_KEYS")?)
+            .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
     function::warm(vars, deps.journal.client(), deps.journal.table()).await;
@@ -71,6 +76,7 @@ fn router(deps: Deps) -> Router {
         .route("/v1/waitlists/{waitlist}/policy", get(policies::show))
         .route("/v1/waitlists/{waitlist}/figures", get(figures::show))
         .route("/v1/slots/{slot}", get(board::slot))
+        .route("/w/{token}", get(status::show))
         .route("/v1/notifications/{id}", get(notifications::show))
         .route("/v1/timelines/{correlation}", get(timelines::show))
         .fallback(async || Problem::not_found("There is no such route."))

@@ -56,6 +56,26 @@ pub(crate) async fn explain(
     Ok((position, score))
 }
 
+/// How many come before an entry, each group counted up to `most`, and whether there are more;
+/// `None` for one that gets no offers.
+pub(crate) async fn ahead(
+    deps: &Deps,
+    entry: &Entry,
+    now: Timestamp,
+    most: u32,
+) -> Result<Option<(u32, bool)>, Problem> {
+    let (Some(facts), Some(candidate)) = (&entry.facts, entry.candidate()) else {
+        return Ok(None);
+    };
+    if not_ranked(&entry.status).is_some() {
+        return Ok(None);
+    }
+    let max_wait = max_wait(&policy(deps, facts).await?);
+    let groups = count(deps, facts, &candidate, max_wait, (now, most)).await?;
+    let ahead = groups.iter().map(|(_, count)| count.items).sum();
+    Ok(Some((ahead, groups.iter().any(|(_, count)| count.more))))
+}
+
 async fn policy(deps: &Deps, facts: &EntryFacts) -> Result<Numbered, Problem> {
     let stream = StreamId::waitlist(&facts.waitlist_id);
     let policies = deps.journal.load::<Policies>(&stream).await;

@@ -88,6 +88,15 @@ pub(crate) async fn explain(
     }))
 }
 
+/// What became of the slots that were offered lately, without a word of whom they went to.
+pub(crate) async fn reasons(
+    deps: &Deps,
+    own: &History<Entry>,
+    facts: &EntryFacts,
+) -> Result<Vec<Reason>, Problem> {
+    Ok(summary(&look(deps, own, facts).await?.turns))
+}
+
 async fn look(deps: &Deps, own: &History<Entry>, facts: &EntryFacts) -> Result<Looked, Problem> {
     let key = recent_key(&facts.waitlist_id, &facts.service);
     let since = moment_prefix(facts.joined_at);

@@ -26,6 +26,10 @@ impl Api {
         let vars: Vars = [
             ("JOURNAL_TABLE", "journal"),
             ("VIEWS_TABLE", "views"),
+            (
+                "LINK_KEYS",
+                "k1:bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleS0",
+            ),
             ("TIMELINE_INDEX", if timelines { "true" } else { "false" }),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

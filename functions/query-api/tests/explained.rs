@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use callboard_contracts::link::EntryLink;
 use callboard_contracts::view::{
     self, EntryView, RecentSlot, candidate_sort_key, candidates_key, front_key, front_sort_key,
     recent_key, recent_sort_key,
@@ -18,6 +19,7 @@ use callboard_engine::Clock;
 use callboard_runtime::function::Service;
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{Table, integer, key, string};
+use callboard_runtime::token::Keys;
 use callboard_testkit::World;
 use callboard_testkit::gateway::{Answer, Request};
 use serde::Serialize;
@@ -428,4 +430,63 @@ async fn who_came_first_by_rank_and_was_not_seen_is_told_so_and_not_that_it_stoo
     .await;
     let body = api.entry(&me.entry_id, "").await.json();
     assert_eq!(body["wentFirst"]["offers"][0]["code"], "not-seen");
+}
+
+#[tokio::test]
+async fn a_person_sees_their_own_place_by_a_link_and_of_others_only_how_many_coarsely() {
+    let api = Api::open().await;
+    let me = candidate(1, Urgency::Soon, 10 * DAY);
+    let other = Candidate::new(id("hidden-entry"), Urgency::Urgent, NOW.minus(8 * DAY));
+    let first = [
+        &other,
+        &candidate(2, Urgency::Urgent, 9 * DAY),
+        &candidate(3, Urgency::Soon, 11 * DAY),
+    ];
+    api.put(first.into_iter().map(row).collect()).await;
+    api.join(&other).await;
+    api.join(&me).await;
+    offered(&api, "slot-2", &other, &[&me.entry_id], NOW.minus(2 * DAY)).await;
+    let link = EntryLink {
+        waitlist: id("w1"),
+        entry: me.entry_id.clone(),
+    };
+    let keys = Keys::parse(KEYS).expect("keys");
+    let token = keys.sign(&link, NOW.plus(DAY));
+    let ask = async |token: &str, accept: &str| {
+        let request = Request::new("GET", &format!("/w/{token}"), NOW).header("accept", accept);
+        request.send(&api.function).await
+    };
+    let told = ask(&token, "application/json").await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert_eq!(told.json()["before"], json!({ "fewerThan": 5 }));
+    assert_eq!(told.json()["slots"][0]["code"], "outside-windows");
+    let page = ask(&token, "text/html").await;
+    assert!(
+        page.text.contains("Fewer than 5 people are before you"),
+        "{}",
+        page.text
+    );
+    assert!(
+        page.text.contains("1 was outside the times that you named"),
+        "{}",
+        page.text
+    );
+    assert!(page.headers["content-security-policy"].contains("default-src 'none'"));
+    assert_eq!(page.headers["cache-control"], "no-store");
+    for answer in [&told, &page] {
+        for name in ["hidden", "usr-1", "usr-2"] {
+            assert!(!answer.text.contains(name), "{}", answer.text);
+        }
+    }
+    let expired = ask(&keys.sign(&link, NOW), "application/json").await;
+    assert_eq!(
+        (expired.status, expired.problem().as_str()),
+        (404, "unknown-link")
+    );
+    let of_other_list = EntryLink {
+        waitlist: id("w2"),
+        ..link
+    };
+    let elsewhere = ask(&keys.sign(&of_other_list, NOW.plus(DAY)), "text/html").await;
+    assert_eq!(elsewhere.status, 404);
 }

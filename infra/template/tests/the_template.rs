@@ -290,6 +290,9 @@ fn only_links_and_health_are_open_and_a_parameter_chooses_the_authorizer() {
         "HEAD /o/{token}",
         "GET /o/{token}/calendar.ics",
         "POST /o/{token}",
+        "GET /w/{token}",
+        "HEAD /w/{token}",
+        "POST /w/{token}",
         "GET /v1/health",
     ];
     assert_eq!(open(&real()), expected);

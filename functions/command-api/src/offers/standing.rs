@@ -1,6 +1,5 @@
 //! The offer behind a link, and how it stands for the person it was made to.
 
-use axum::http::StatusCode;
 use callboard_contracts::link::OfferLink;
 use callboard_contracts::{StreamId, Timestamp};
 use callboard_domain::waitlist::entry::{Booking, Entry, EntryOffer, EntryStatus};
@@ -146,10 +145,6 @@ fn told_of(slot: &SlotStatus, now: Timestamp) -> Standing {
 pub(super) fn claims(deps: &Deps, token: &str, now: Timestamp) -> Result<OfferLink, Problem> {
     match deps.link_keys.verify::<OfferLink>(token, now) {
         Ok(link) | Err(TokenError::Expired(link)) => Ok(link),
-        Err(_) => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "unknown-link",
-            "This link is not one of ours. Please use the link in the message as it is.",
-        )),
+        Err(_) => Err(Problem::unknown_link()),
     }
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod broadcasts;
 mod entries;
+mod place;
 mod policies;
 mod slots;
 

@@ -42,7 +42,7 @@ async fn a_planned_order_confirmation_arrives_as_a_readable_mail() {
 
 #[tokio::test(start_paused = true)]
 async fn an_offer_carries_a_link_that_command_api_will_honour() {
-    use callboard_contracts::link::OfferLink;
+    use callboard_contracts::link::{EntryLink, OfferLink};
     use callboard_runtime::token::Keys;
 
     let world = World::open().await;
@@ -62,6 +62,12 @@ async fn an_offer_carries_a_link_that_command_api_will_honour() {
         ("offer-1", "entry-1")
     );
     assert!(keys.verify::<OfferLink>(token, expires).is_err());
+
+    let (_, after) = mail.text.split_once("http://127.0.0.1:8080/w/").unwrap();
+    let token = after.split_whitespace().next().unwrap();
+    let place: EntryLink = keys.verify(token, expires).unwrap();
+    assert_eq!(place.entry.as_str(), "entry-1");
+    assert!(keys.verify::<OfferLink>(token, world.now()).is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,9 @@ pub const ID_BYTES_MAX: usize = 48;
 pub enum Link {
     /// Shows the offer that the event is about, and takes the answer.
     Offer,
+    /// Shows the place on the waitlist of the entry that the event is about, and lets the person
+    /// change it.
+    Place,
 }
 
 impl Link {
@@ -38,6 +41,7 @@ impl Link {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Offer => "offer",
+            Self::Place => "place",
         }
     }
 }

@@ -266,7 +266,7 @@ fn who_is_paused_hears_whether_they_asked_for_it_or_let_offers_pass() {
             data: &data,
             personal: &json!({}),
             recipient: Person::default(),
-            links: &BTreeMap::new(),
+            links: &BTreeMap::from([("place".to_owned(), "https://example.com".to_owned())]),
             time: NOON,
         };
         catalogue.render(definition, &context).expect("a mail").text

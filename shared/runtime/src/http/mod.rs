@@ -4,6 +4,7 @@
 //! Here stands what any HTTP function needs; routes and their meaning live in the functions.
 
 mod body;
+pub mod page;
 mod problem;
 
 use axum::Router;

@@ -49,6 +49,16 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }
 
+    /// 404: a link that was not signed here, or is of no use any more.
+    #[must_use]
+    pub fn unknown_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-link",
+            "This link is not one of ours. Please use the link in the message as it is.",
+        )
+    }
+
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
