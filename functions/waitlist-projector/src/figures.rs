@@ -51,7 +51,8 @@ pub(crate) fn of_entry(entry: &EntryView) -> Result<Vec<Row>, serde_json::Error>
                 urgency: entry.urgency,
                 joined_at: entry.joined_at,
                 ended_at,
-                booked: entry.state == "booked",
+                // A booking that was given up later ended the waiting all the same.
+                booked: matches!(entry.state.as_str(), "booked" | "given-up"),
                 front: entry.overridden_at.is_some(),
             }),
         ),
