@@ -65,6 +65,24 @@ export async function offer(service, seconds = 600) {
   return { email, url, slotId: slot.slotId, mail, again, book, withdraw };
 }
 
+/** The secret link to the calendar of a new waitlist with such slots, and the slots' ids. */
+export async function calendarOf(...slots) {
+  const waitlist = `waitlist-${++count}`;
+  const ids = [];
+  for (const slot of slots) {
+    const { slotId, commit } = await send("POST", `/v1/waitlists/${waitlist}/slots`, slot);
+    await seen(`/v1/slots/${slotId}`, commit);
+    ids.push(slotId);
+  }
+  const { url } = await send("GET", `/v1/waitlists/${waitlist}/calendar-link`);
+  /** Staff take the slot back. */
+  const withdraw = async (slotId) => {
+    const { commit } = await send("DELETE", `/v1/slots/${slotId}`);
+    await seen(`/v1/slots/${slotId}`, commit);
+  };
+  return { waitlist, url, ids, withdraw };
+}
+
 /** How the slot stands for the clinic. */
 export async function slotState(slotId) {
   const answer = await fetch(`${API}/v1/slots/${slotId}`);

@@ -6,7 +6,7 @@ import ICAL from "ical.js";
 import { chromium } from "playwright-core";
 import { check, eventually } from "../clients/checks.mjs";
 import { looksRight } from "./looks.mjs";
-import { APPOINTMENT, mailTo, offer, slotState, state } from "./offers.mjs";
+import { APPOINTMENT, calendarOf, mailTo, offer, slotState, state } from "./offers.mjs";
 
 mkdirSync(process.env.CALLBOARD_PICTURES, { recursive: true });
 const browser = await chromium.launch({
@@ -220,6 +220,46 @@ function isPrivateDownload(answer) {
   assert.equal(answer.headers.get("cache-control"), "no-store");
   assert.match(answer.headers.get("content-type"), /^text\/calendar; charset=utf-8; method=PUBLISH$/);
 }
+
+await check("the slots of a waitlist are a calendar that a calendar programme reads, by its secret link", async () => {
+  const service = `Physiotherapy; knees, hips & backs – für Müller \\ x`;
+  const provider = "dr-odegard";
+  const at = (hours) => new Date(Date.now() + hours * 3_600_000).toISOString();
+  const slot = (hours) => ({ service, startsAt: at(hours), endsAt: at(hours + 1), location: "north", provider });
+  const slots = [slot(48), slot(24)];
+  const { waitlist, url, ids, withdraw } = await calendarOf(...slots);
+  const read = async () => {
+    const answer = await fetch(url);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get("content-type"), "text/calendar; charset=utf-8");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+    const text = await answer.text();
+    assert.ok(text.split("\r\n").every((line) => Buffer.byteLength(line) <= 75), text);
+    const calendar = new ICAL.Component(ICAL.parse(text));
+    return calendar.getAllSubcomponents("vevent").map((each) => new ICAL.Event(each));
+  };
+  const status = (event) => event.component.getFirstPropertyValue("status");
+  const first = await read();
+  assert.deepEqual(
+    first.map((event) => event.uid),
+    ids.toReversed().map((id) => `${id}.${waitlist}@callboard`),
+    "by start",
+  );
+  first.forEach((event, index) => {
+    const { startsAt, endsAt } = slots.toReversed()[index];
+    assert.ok(event.summary.endsWith(`: ${service}`), event.summary);
+    assert.equal(event.location, "north");
+    assert.ok(event.description.includes(`With ${provider}.`), event.description);
+    assert.equal(event.startDate.toJSDate().getTime(), Math.floor(Date.parse(startsAt) / 1000) * 1000);
+    assert.equal(event.endDate.toJSDate().getTime(), Math.floor(Date.parse(endsAt) / 1000) * 1000);
+    assert.equal(status(event), "TENTATIVE");
+  });
+  await withdraw(ids[0]);
+  const later = await read();
+  assert.deepEqual(later.map((event) => event.uid), first.map((event) => event.uid));
+  assert.deepEqual(later.map(status), ["TENTATIVE", "CANCELLED"]);
+  assert.ok(later[1].sequence > first[1].sequence);
+});
 
 await browser.close();
 // What a failed check has left waiting must not keep this open.

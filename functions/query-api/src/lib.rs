@@ -5,6 +5,7 @@
 //! caller has made. Notifications, timelines and policies are read from the journal itself.
 
 mod board;
+mod calendar;
 mod figures;
 mod fresh;
 mod notifications;
@@ -38,6 +39,8 @@ pub(crate) struct Deps {
     pub(crate) views: Views,
     pub(crate) clock: Clock,
     pub(crate) link_keys: Keys,
+    /// What links begin with, without a slash at the end.
+    pub(crate) public_url: String,
     /// Whether the optional index by correlation id was deployed.
     pub(crate) timelines: bool,
 }
@@ -55,6 +58,9 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         clock: Clock::from_sdk(sdk),
         link_keys: Keys::parse(&settings::required(vars, "LINK_KEYS")?)
             .map_err(|error| SettingsError::malformed("LINK_KEYS", error))?,
+        public_url: settings::required(vars, "PUBLIC_URL")?
+            .trim_end_matches('/')
+            .to_owned(),
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
     function::warm(vars, deps.journal.client(), deps.journal.table()).await;
@@ -75,6 +81,12 @@ fn router(deps: Deps) -> Router {
         )
         .route("/v1/waitlists/{waitlist}/policy", get(policies::show))
         .route("/v1/waitlists/{waitlist}/figures", get(figures::show))
+        .route("/v1/waitlists/{waitlist}/calendar.ics", get(calendar::show))
+        .route(
+            "/v1/waitlists/{waitlist}/calendar-link",
+            get(calendar::link),
+        )
+        .route("/c/{token}", get(calendar::subscribed))
         .route("/v1/slots/{slot}", get(board::slot))
         .route("/w/{token}", get(status::show))
         .route("/v1/notifications/{id}", get(notifications::show))

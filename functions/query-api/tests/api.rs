@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use callboard_contracts::link::{CalendarLink, OfferLink};
+use callboard_contracts::view::{calendar_key, calendar_sort_key};
 use callboard_contracts::waitlist::{EntryJoined, Policy};
-use callboard_contracts::{Cause, EntryId, RecipientId, StreamId, WaitlistId};
+use callboard_contracts::{Cause, EntryId, OfferId, RecipientId, SlotId, StreamId, WaitlistId};
 use callboard_domain::waitlist::entry::Entry;
 use callboard_domain::waitlist::policy::{self, Policies, SetPolicy};
 use callboard_engine::Clock;
@@ -11,9 +13,15 @@ use callboard_runtime::function::Service;
 use callboard_runtime::journal::Loaded;
 use callboard_runtime::settings::Vars;
 use callboard_runtime::table::{Table, integer, key, string};
+use callboard_runtime::token::Keys;
 use callboard_testkit::World;
 use callboard_testkit::gateway::{Answer, Request, answer_of};
 use serde_json::{Value, json};
+
+const KEYS: &str = "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE";
+
+/// The same without the key above.
+const OTHER_KEYS: &str = "k2:YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY";
 
 struct Api {
     world: World,
@@ -22,14 +30,16 @@ struct Api {
 
 impl Api {
     async fn open(timelines: bool) -> Self {
+        Self::with_keys(timelines, KEYS).await
+    }
+
+    async fn with_keys(timelines: bool, keys: &str) -> Self {
         let world = World::with(Clock::real(), timelines).await;
         let vars: Vars = [
             ("JOURNAL_TABLE", "journal"),
             ("VIEWS_TABLE", "views"),
-            (
-                "LINK_KEYS",
-                "k1:bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleS0",
-            ),
+            ("PUBLIC_URL", "https://board.example/"),
+            ("LINK_KEYS", keys),
             ("TIMELINE_INDEX", if timelines { "true" } else { "false" }),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -229,4 +239,153 @@ async fn a_policy_is_that_of_the_service_or_the_waitlist_or_the_standard_one() {
     }
     let typo = api.get("/v1/waitlists/w1/policy?sevice=dental").await;
     assert_eq!((typo.status, typo.problem().as_str()), (400, "malformed"));
+}
+
+/// A slot of `w1` as the projector writes it, `hours` from now.
+async fn put_slot(api: &Api, id: &str, hours: i64, state: &str) {
+    let at = |hours: i64| {
+        let millis = api.world.now().as_millis() + hours * 3_600_000;
+        callboard_contracts::Timestamp::from_millis(millis)
+    };
+    let slot = SlotId::parse(id).expect("an id");
+    let waitlist = WaitlistId::parse("w1").expect("an id");
+    let doc = json!({
+        "slotId": slot, "waitlistId": waitlist, "state": state, "slotVersion": 2,
+        "service": "physio, knee", "startsAt": at(hours), "endsAt": at(hours + 1),
+        "location": "north", "provider": "dr-a", "zone": "Europe/Zurich",
+        "entryId": "entry-of-somebody", "offers": 1,
+    });
+    let sort_key = calendar_sort_key(at(hours), &slot);
+    let mut item = key(&calendar_key(&waitlist), &sort_key);
+    item.insert("doc".to_owned(), string(doc.to_string()));
+    item.insert("applied".to_owned(), integer(7));
+    item.insert("as_of".to_owned(), integer(api.world.now().as_millis()));
+    let table = Table::new(api.world.sdk(), "views");
+    table
+        .write_all(vec![table.put(item, None)])
+        .await
+        .expect("written");
+}
+
+#[tokio::test]
+async fn a_waitlists_slots_are_a_calendar_that_names_nobody() {
+    let api = Api::open(false).await;
+    for (id, hours, state) in [
+        ("too-old", -24 * 32, "booked"),
+        ("gone", -2, "withdrawn"),
+        ("free", 24, "open"),
+        ("taken", 48, "booked"),
+        ("too-far", 24 * 184, "open"),
+    ] {
+        put_slot(&api, id, hours, state).await;
+    }
+    let answer = api.get("/v1/waitlists/w1/calendar.ics").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        answer.headers["content-type"],
+        "text/calendar; charset=utf-8"
+    );
+    let text = answer.text.replace("\r\n ", "");
+    let slots: Vec<_> = text
+        .split("BEGIN:VEVENT\r\n")
+        .skip(1)
+        .map(|event| {
+            let of = |name: &str| {
+                let mut lines = event.split("\r\n");
+                lines
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap_or("-")
+            };
+            (of("UID:"), of("SUMMARY:"), of("STATUS:"), of("SEQUENCE:"))
+        })
+        .collect();
+    assert_eq!(
+        slots,
+        [
+            (
+                "gone.w1@callboard",
+                "Withdrawn: physio\\, knee",
+                "CANCELLED",
+                "7"
+            ),
+            (
+                "free.w1@callboard",
+                "Free: physio\\, knee",
+                "TENTATIVE",
+                "7"
+            ),
+            (
+                "taken.w1@callboard",
+                "Booked: physio\\, knee",
+                "CONFIRMED",
+                "7"
+            ),
+        ]
+    );
+    assert!(text.contains("LOCATION:north") && text.contains("With dr-a."));
+    assert!(!text.contains("somebody"), "{text}");
+    assert!(
+        !text.contains("no more"),
+        "nothing is left out of the window"
+    );
+    let empty = api.get("/v1/waitlists/w2/calendar.ics").await;
+    assert_eq!((empty.status, empty.text.contains("VEVENT")), (200, false));
+}
+
+#[tokio::test]
+async fn a_calendar_says_that_it_has_room_for_no_more() {
+    let api = Api::open(false).await;
+    for number in 0..=2_000 {
+        put_slot(&api, &format!("s-{number:04}"), 1, "open").await;
+    }
+    let answer = api.get("/v1/waitlists/w1/calendar.ics").await;
+    assert_eq!(answer.text.matches("BEGIN:VEVENT").count(), 2_000);
+    let text = answer.text.replace("\r\n ", "");
+    assert!(text.contains("there is room for no more"));
+}
+
+#[tokio::test]
+async fn a_link_opens_one_calendar_until_it_expires_or_its_key_is_gone() {
+    let api = Api::open(false).await;
+    put_slot(&api, "free", 24, "open").await;
+    let link = api.get("/v1/waitlists/w1/calendar-link").await;
+    assert_eq!(link.status, 200, "{}", link.text);
+    let link = link.json();
+    let url = link["url"].as_str().expect("a link");
+    let path = url
+        .strip_prefix("https://board.example")
+        .expect("the public URL");
+    assert!(
+        path.starts_with("/c/k1.") && path.ends_with(".ics"),
+        "{path}"
+    );
+    let shown = api.get(path).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    assert!(shown.text.contains("UID:free.w1@callboard"));
+
+    let keys = Keys::parse(KEYS).expect("keys");
+    let later = api.world.now().plus(Duration::from_secs(60));
+    let waitlist = WaitlistId::parse("w1").expect("an id");
+    let expired = keys.sign(&CalendarLink { waitlist }, api.world.now());
+    let of_offer = OfferLink {
+        slot: SlotId::parse("w1").expect("an id"),
+        version: 1,
+        offer: OfferId::parse("w1").expect("an id"),
+        entry: EntryId::parse("w1").expect("an id"),
+    };
+    let of_offer = keys.sign(&of_offer, later);
+    let forged = path.replacen("/c/k1.", "/c/k1.e", 1);
+    for bad in [
+        forged,
+        format!("/c/{expired}.ics"),
+        format!("/c/{of_offer}"),
+    ] {
+        let refused = api.get(&bad).await;
+        assert_eq!(
+            (refused.status, refused.problem().as_str()),
+            (404, "unknown-link")
+        );
+    }
+    let rotated = Api::with_keys(false, OTHER_KEYS).await;
+    assert_eq!(rotated.get(path).await.status, 404);
 }

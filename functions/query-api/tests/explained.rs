@@ -49,6 +49,7 @@ impl Api {
             ("JOURNAL_TABLE", "journal"),
             ("VIEWS_TABLE", "views"),
             ("LINK_KEYS", KEYS),
+            ("PUBLIC_URL", "https://board.example"),
         ];
         let vars: Vars = vars
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

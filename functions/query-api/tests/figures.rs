@@ -36,9 +36,17 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 impl Api {
     async fn open() -> Self {
         let world = World::starting_at(time(TODAY)).await;
-        let vars: Vars = [("JOURNAL_TABLE", "journal"), ("VIEWS_TABLE", "views")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+        let vars: Vars = [
+            ("JOURNAL_TABLE", "journal"),
+            ("VIEWS_TABLE", "views"),
+            ("PUBLIC_URL", "https://board.example"),
+            (
+                "LINK_KEYS",
+                "k1:bmV3LWtleS1uZXcta2V5LW5ldy1rZXktbmV3LWtleS0",
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         let function = query_api::build(&vars, world.sdk()).await;
         Self {
             function: function.expect("settings are complete"),

@@ -8,8 +8,8 @@ use callboard_contracts::StreamId;
 use callboard_contracts::stream::Fold;
 use callboard_contracts::view::{
     Answering, BOOKED_PREFIX, Candidate, EntryView, OFFERED_PREFIX, RecentSlot, SlotView,
-    VIEW_SORT_KEY, answers_key, board_key, candidate_sort_key, candidates_key, front_key,
-    front_sort_key, open_slots_key, recent_key, recent_sort_key,
+    VIEW_SORT_KEY, answers_key, board_key, calendar_key, calendar_sort_key, candidate_sort_key,
+    candidates_key, front_key, front_sort_key, open_slots_key, recent_key, recent_sort_key,
 };
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
 use callboard_domain::waitlist::slot::{Slot, SlotStatus};
@@ -93,7 +93,7 @@ impl Key {
         let stream = match self.pk.split_once('#')?.0 {
             _ if self.sk == VIEW_SORT_KEY => self.pk.clone(),
             "waitlist" | "open" => self.sk.clone(),
-            "recent" => self.sk.split_once('#')?.1.to_owned(),
+            "recent" | "calendar" => self.sk.split_once('#')?.1.to_owned(),
             "candidates" | "recipient" => entry(self.sk.split_once('#')?.1),
             "figures" => match self.sk.split('#').collect::<Vec<_>>()[..] {
                 ["slot", id, _] => format!("slot#{id}"),
@@ -141,6 +141,9 @@ impl Document for SlotView {
             service: facts.service.clone(),
             starts_at: facts.starts_at,
             ends_at: facts.ends_at,
+            location: facts.location.clone(),
+            provider: facts.provider.clone(),
+            zone: facts.zone.clone(),
             entry_id: entry_id.cloned(),
             offer_id: offer_id.cloned(),
             expires_at,
@@ -158,7 +161,12 @@ impl Document for SlotView {
         let doc = serde_json::to_string(&shown)?;
         let sk = format!("slot#{}", self.slot_id);
         let board = board_key(&self.waitlist_id);
-        let mut rows = vec![Row::new(board, sk.clone(), doc.clone())];
+        let calendar = calendar_key(&self.waitlist_id);
+        let start = calendar_sort_key(self.starts_at, &self.slot_id);
+        let mut rows = vec![
+            Row::new(board, sk.clone(), doc.clone()),
+            Row::new(calendar, start, doc.clone()),
+        ];
         // Who comes while a slot is broadcast is told of it.
         if ["open", "broadcast"].contains(&self.state.as_str()) {
             let pk = open_slots_key(&self.waitlist_id, &self.service);

@@ -41,6 +41,15 @@ pub struct EntryLink {
     pub entry: EntryId,
 }
 
+/// The claims of a link that a calendar programme subscribes to. It can stand for no other link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarLink {
+    /// The waitlist whose slots it shows.
+    #[serde(rename = "calendar")]
+    pub waitlist: WaitlistId,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,7 +60,14 @@ mod tests {
         let entry = serde_json::json!({ "w": "waitlist", "n": "entry" });
         assert!(serde_json::from_value::<OfferLink>(offer.clone()).is_ok());
         assert!(serde_json::from_value::<EntryLink>(entry.clone()).is_ok());
-        assert!(serde_json::from_value::<OfferLink>(entry).is_err());
-        assert!(serde_json::from_value::<EntryLink>(offer).is_err());
+        assert!(serde_json::from_value::<OfferLink>(entry.clone()).is_err());
+        assert!(serde_json::from_value::<EntryLink>(offer.clone()).is_err());
+        let calendar = serde_json::json!({ "calendar": "waitlist" });
+        assert!(serde_json::from_value::<CalendarLink>(calendar.clone()).is_ok());
+        assert!(serde_json::from_value::<OfferLink>(calendar.clone()).is_err());
+        assert!(serde_json::from_value::<EntryLink>(calendar).is_err());
+        for other in [offer, entry] {
+            assert!(serde_json::from_value::<CalendarLink>(other).is_err());
+        }
     }
 }

@@ -100,6 +100,18 @@ pub const OFFERED_PREFIX: &str = "offered#";
 /// What the sort keys of entries begin with that have accepted.
 pub const BOOKED_PREFIX: &str = "booked#";
 
+/// Partition key of a waitlist's slots in the order in which they start.
+#[must_use]
+pub fn calendar_key(waitlist: &WaitlistId) -> String {
+    format!("calendar#{waitlist}")
+}
+
+/// Sort key of one of them: by start, then by id.
+#[must_use]
+pub fn calendar_sort_key(starts_at: Timestamp, slot: &SlotId) -> String {
+    format!("{}#slot#{slot}", moment_prefix(starts_at))
+}
+
 /// A slot, as it may be shown to anybody: no person is named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +130,15 @@ pub struct SlotView {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// With whom it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The time zone (IANA) that people read its times in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Who holds or has booked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry_id: Option<EntryId>,

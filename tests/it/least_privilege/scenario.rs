@@ -39,6 +39,7 @@ pub async fn everything() -> Vec<Recording> {
     sweep(&house).await;
     policy(&house).await;
     broadcast(&house).await;
+    moved(&house).await;
     given_up(&house).await;
     let mut recordings = vec![recording(&house)];
     house.close().await;
@@ -83,6 +84,25 @@ async fn broadcast(house: &House) {
     let link = house.offer_to(&finn).await;
     house.press(&link, "accept").await.expect(200);
     house.slot_when(&released.slot, "booked").await;
+}
+
+/// A slot that was taken back is free again, at another time.
+async fn moved(house: &House) {
+    let slot = house.release("dock", WINDOW).await.slot;
+    let path = format!("/v1/slots/{slot}");
+    let withdrawn = house.api.send("DELETE", &path, &[], Vec::new()).await;
+    withdrawn.expect(200);
+    house.slot_when(&slot, "withdrawn").await;
+    let starts = house.now().plus(Duration::from_secs(2 * 86_400));
+    let body = json!({
+        "slotId": slot, "afterVersion": 1, "service": "physio", "startsAt": starts,
+        "endsAt": starts.plus(WINDOW), "offerWindowSeconds": WINDOW.as_secs(),
+    });
+    let path = "/v1/waitlists/dock/slots";
+    house.api.json("POST", path, &body).await.expect(201);
+    house.slot_when(&slot, "open").await;
+    let calendar = "/v1/waitlists/dock/calendar.ics";
+    house.api.get(calendar).await.expect(200);
 }
 
 /// Each view, a timeline, a notification; a link that is opened; a request that is repeated by
@@ -130,11 +150,11 @@ async fn looked_up(house: &House) {
 
 /// An offer is accepted by a text message, and no more of them are wanted.
 async fn texted(house: &House) {
-    let finn = house.register("finn").await;
-    house.join("clinic", &finn, "soon").await;
+    let remy = house.register("remy").await;
+    house.join("clinic", &remy, "soon").await;
     let released = house.release("clinic", WINDOW).await;
-    house.offer_to(&finn).await;
-    let path = format!("/v1/recipients/{}/replies", finn.id);
+    house.offer_to(&remy).await;
+    let path = format!("/v1/recipients/{}/replies", remy.id);
     for (text, outcome) in [
         ("Yes!", "accepted"),
         ("STOP", "stopped"),

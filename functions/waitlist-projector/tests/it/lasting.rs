@@ -175,19 +175,19 @@ async fn an_update_writes_as_many_items_as_the_readme_says() {
         writes(&world, ENTRY, Kind::Entry).await
     };
     assert_eq!(entry(vec![joined()]).await, (4, 1));
-    assert_eq!(slot(vec![released(1, "physio")]).await, (4, 1));
-    assert_eq!(slot(vec![held("entry-ada", "offer-1")]).await, (5, 1));
-    assert_eq!(entry(vec![offered()]).await, (3, 0));
+    assert_eq!(slot(vec![released(1, "physio")]).await, (5, 1));
+    assert_eq!(slot(vec![held("entry-ada", "offer-1")]).await, (6, 1));
+    assert_eq!(entry(vec![offered()]).await, (4, 0));
     minutes(1).await;
     assert_eq!(
         slot(vec![declined("offer-1"), held("entry-x", "offer-2")]).await,
-        (5, 1)
+        (6, 1)
     );
     let front = overridden(RankTo::Front, OverrideReason::Clinical);
-    assert_eq!(entry(vec![front]).await, (5, 1));
-    assert_eq!(slot(vec![filled("offer-2", false)]).await, (3, 1));
-    assert_eq!(slot(vec![released(2, "physio")]).await, (4, 1));
-    assert_eq!(entry(vec![accepted()]).await, (5, 2));
+    assert_eq!(entry(vec![front]).await, (6, 1));
+    assert_eq!(slot(vec![filled("offer-2", false)]).await, (4, 1));
+    assert_eq!(slot(vec![released(2, "physio")]).await, (5, 1));
+    assert_eq!(entry(vec![accepted()]).await, (7, 2));
 }
 
 /// A row that does not say what it has seen.

@@ -52,6 +52,7 @@ async fn poison_leaves_its_neighbours_alone() {
     assert_eq!(
         world.keys().await,
         [
+            "calendar#w-physio 1772463600000#slot#slot-0900",
             "candidates#w-physio#physio#soon 1772445600000#entry-ada",
             "entry#entry-ada view",
             "figures#w-physio#2026-03-02 slot#slot-0900#1",

@@ -39,6 +39,7 @@ async fn a_slot_stands_among_the_open_ones_only_while_it_is_open() {
     assert_eq!(
         world.keys().await,
         [
+            "calendar#w-physio 1772463600000#slot#slot-0900",
             "figures#w-physio#2026-03-02 slot#slot-0900#1",
             "recent#w-physio#physio 1772445600000#slot#slot-0900",
             "slot#slot-0900 view",
