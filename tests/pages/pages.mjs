@@ -232,7 +232,7 @@ await check("the slots of a waitlist are a calendar that a calendar programme re
     const answer = await fetch(url);
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get("content-type"), "text/calendar; charset=utf-8");
-    assert.equal(answer.headers.get("cache-control"), "no-store");
+    assert.equal(answer.headers.get("cache-control"), "private, no-cache");
     const text = await answer.text();
     assert.ok(text.split("\r\n").every((line) => Buffer.byteLength(line) <= 75), text);
     const calendar = new ICAL.Component(ICAL.parse(text));

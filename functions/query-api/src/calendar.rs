@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_contracts::cause::hash_of;
 use callboard_contracts::link::CalendarLink;
 use callboard_contracts::view::{SlotView, calendar_key, moment_prefix};
 use callboard_contracts::{Timestamp, WaitlistId};
 use callboard_domain::calendar::{Event, Feed, Status, feed};
-use callboard_runtime::http::{Problem, RequestFacts, id_from_path};
+use callboard_runtime::http::{Problem, RequestFacts, header_text, id_from_path};
 use serde_json::{Value, json};
 
 use crate::views::View;
@@ -33,6 +34,8 @@ const SLOTS_MAX: usize = 2_000;
 /// Slots in one read of the table: about 0.3 MB of the 1 MB that a page may have.
 const PAGE: i32 = 500;
 
+const CONTENT_TYPE: &str = "text/calendar; charset=utf-8";
+
 /// How often a programme should look again; most look less often, whatever they are told.
 const REFRESH: Duration = Duration::from_secs(900);
 
@@ -44,9 +47,11 @@ pub(crate) async fn show(
     State(deps): App,
     Path(waitlist): Path<String>,
     facts: RequestFacts,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let waitlist: WaitlistId = id_from_path(&waitlist)?;
-    of_waitlist(&deps, &waitlist, facts.received_at).await
+    let text = of_waitlist(&deps, &waitlist, facts.received_at).await?;
+    answer(text, &headers)
 }
 
 /// The calendar, for who has its link.
@@ -54,13 +59,15 @@ pub(crate) async fn subscribed(
     State(deps): App,
     Path(token): Path<String>,
     facts: RequestFacts,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let token = token.strip_suffix(".ics").unwrap_or(&token);
     let link = deps
         .link_keys
         .verify::<CalendarLink>(token, facts.received_at);
     let link = link.map_err(|_| Problem::unknown_link())?;
-    of_waitlist(&deps, &link.waitlist, facts.received_at).await
+    let text = of_waitlist(&deps, &link.waitlist, facts.received_at).await?;
+    answer(text, &headers)
 }
 
 /// A link for a calendar programme. Whoever has it sees the calendar.
@@ -85,7 +92,7 @@ async fn of_waitlist(
     deps: &Deps,
     waitlist: &WaitlistId,
     now: Timestamp,
-) -> Result<Response, Problem> {
+) -> Result<String, Problem> {
     let day = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
     // Whole days, so that the window moves once a day and not with every look.
     let today = now.as_millis() / day * day;
@@ -106,11 +113,23 @@ async fn of_waitlist(
         description,
         refresh: REFRESH,
     };
-    let text = feed(&about, &events).ok_or_else(Problem::unavailable)?;
-    let mut response = text.into_response();
+    feed(&about, &events).ok_or_else(Problem::unavailable)
+}
+
+/// The calendar, or that it is as the programme last saw it: most looks find nothing new.
+fn answer(text: String, headers: &HeaderMap) -> Result<Response, Problem> {
+    let tag = format!("\"{}\"", hash_of(&Value::from(text.as_str())));
+    let known = header_text(headers, "if-none-match");
+    let mut response = if known.is_some_and(|known| names(known, &tag)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+    };
+    let tag = HeaderValue::try_from(tag).map_err(|_| Problem::unavailable())?;
+    response.headers_mut().insert(header::ETAG, tag);
     for (name, value) in [
-        (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
+        // It may be kept by the programme that asked, if it asks again each time.
+        (header::CACHE_CONTROL, "private, no-cache"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ] {
@@ -118,6 +137,12 @@ async fn of_waitlist(
         response.headers_mut().insert(name, value);
     }
     Ok(response)
+}
+
+/// Whether an `If-None-Match` names this tag, weakly compared (RFC 9110, 13.1.2).
+fn names(known: &str, tag: &str) -> bool {
+    let mut tags = known.split(',').map(str::trim);
+    tags.any(|each| each == "*" || each.strip_prefix("W/").unwrap_or(each) == tag)
 }
 
 /// The slots that start in this time, and whether they are all.

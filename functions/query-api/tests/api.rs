@@ -333,6 +333,30 @@ async fn a_waitlists_slots_are_a_calendar_that_names_nobody() {
 }
 
 #[tokio::test]
+async fn a_calendar_is_sent_again_only_if_it_has_changed() {
+    let api = Api::open(false).await;
+    put_slot(&api, "free", 24, "open").await;
+    let path = "/v1/waitlists/w1/calendar.ics";
+    let tag = api.get(path).await.headers["etag"].clone();
+    let again = async |known: &str| {
+        Request::new("GET", path, api.world.now())
+            .header("if-none-match", known)
+            .send(&api.function)
+            .await
+    };
+    for known in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
+        let answer = again(&known).await;
+        let seen = (answer.status, answer.text.as_str());
+        assert_eq!((seen, &answer.headers["etag"]), ((304, ""), &tag));
+    }
+    assert_eq!(again("\"other\"").await.status, 200);
+    put_slot(&api, "free", 24, "booked").await;
+    let changed = again(&tag).await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.headers["etag"], tag);
+}
+
+#[tokio::test]
 async fn a_calendar_says_that_it_has_room_for_no_more() {
     let api = Api::open(false).await;
     for number in 0..=2_000 {
