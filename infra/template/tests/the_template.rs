@@ -278,7 +278,7 @@ fn no_policy_allows_a_wildcard() {
 fn only_links_and_health_are_open_and_a_parameter_chooses_the_authorizer() {
     let open = |stack: &Stack| {
         let api = stack.http_api.as_ref().expect("an API");
-        assert_eq!(api.routes.len(), 29);
+        assert_eq!(api.routes.len(), 33);
         api.routes
             .iter()
             .filter(|route| route.authorization == Authorization::Open)

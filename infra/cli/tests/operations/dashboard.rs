@@ -212,7 +212,7 @@ fn every_function_knows_its_stack_and_its_plain_name() {
         .with("PublicUrl", "http://board.example");
     let text = callboard_cli::system::TEMPLATE;
     let stack = callboard_template::load("template.yaml", text, &parameters).expect("a stack");
-    assert_eq!(stack.functions.len(), 8);
+    assert_eq!(stack.functions.len(), 9);
     for function in &stack.functions {
         let known = |name: &str| function.env[name].evaluate(&|_| None);
         assert_eq!(known("STACK_NAME"), Ok(json!("callboard")));

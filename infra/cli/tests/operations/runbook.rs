@@ -64,7 +64,7 @@ fn every_alarm_has_an_entry_and_every_entry_an_alarm_that_names_it() {
     let ids: BTreeSet<&str> = alarms.iter().map(|(id, _)| *id).collect();
     let is_entry = |heading: &&str| heading.ends_with("Alarm");
     assert_eq!(ids, headings(RUNBOOK).filter(is_entry).collect());
-    assert_eq!(ids.len(), 22);
+    assert_eq!(ids.len(), 24);
     for (id, text) in alarms {
         let description = text
             .lines()
@@ -144,7 +144,7 @@ fn every_queue_that_a_command_names_is_there() {
         0,
         "{named:?} of {known:?}"
     );
-    assert_eq!(named.len(), 8, "one per dead-letter queue: {named:?}");
+    assert_eq!(named.len(), 9, "one per dead-letter queue: {named:?}");
 }
 
 #[test]

@@ -218,7 +218,10 @@ fn who_swaps_hears_before_and_after_what_becomes_of_the_other_appointment() {
         });
         let members = data.as_object_mut().expect("an object");
         members.extend(more.as_object().cloned().unwrap_or_default());
-        let links = BTreeMap::from([("offer".to_owned(), "https://example.com/o".to_owned())]);
+        let links = ["offer", "place"].map(|link| (link, "https://example.com/o"));
+        let links = links
+            .map(|(link, url)| (link.to_owned(), url.to_owned()))
+            .into();
         let context = Context {
             data: &data,
             personal: &json!({}),
