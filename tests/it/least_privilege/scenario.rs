@@ -78,10 +78,10 @@ async fn broadcast(house: &House) {
     let body = json!({ "windowSeconds": WINDOW.as_secs(), "mode": { "is": "broadcast" } });
     let path = "/v1/waitlists/salon/policy";
     house.api.json("PUT", path, &body).await.expect(201);
-    let finn = house.register("finn").await;
-    house.join("salon", &finn, "routine").await;
+    let hugo = house.register("hugo").await;
+    house.join("salon", &hugo, "routine").await;
     let released = house.release("salon", WINDOW).await;
-    let link = house.offer_to(&finn).await;
+    let link = house.offer_to(&hugo).await;
     house.press(&link, "accept").await.expect(200);
     house.slot_when(&released.slot, "booked").await;
 }
