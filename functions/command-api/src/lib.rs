@@ -3,7 +3,7 @@
 //! Every route parses at the edge, loads the streams concerned, asks the domain, and appends
 //! under a condition. It answers with ids and the commit that a reader can wait for; it never
 //! publishes. It decides on streams alone; a view only says which entries a person may mean who
-//! answers by a message ([`replies`]).
+//! answers by a message (`replies`).
 
 mod answer;
 mod calendar;

@@ -79,10 +79,8 @@ async fn shown(deps: &Deps, token: &str, now: Timestamp) -> Result<Shown, Proble
         .clone()
         .filter(|it| it.waitlist_id == link.waitlist);
     let facts = facts.ok_or_else(Problem::unknown_link)?;
-    let before = match position::ahead(deps, &entry, now, COUNTED_MAX).await? {
-        Some((ahead, more)) => Some(coarse(ahead, more)),
-        None => None,
-    };
+    let ahead = position::ahead(deps, &entry, now, COUNTED_MAX).await?;
+    let before = ahead.map(|(ahead, more)| coarse(ahead, more));
     let slots = went_first::reasons(deps, &own, &facts).await?;
     Ok(Shown {
         state: state(&entry.status, now),

@@ -23,7 +23,7 @@ use callboard_runtime::token::Keys;
 use callboard_testkit::World;
 use callboard_testkit::gateway::{Answer, Request};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// When every question is asked.
 const NOW: Timestamp = Timestamp::from_millis(1_768_473_000_000);
@@ -411,7 +411,7 @@ async fn each_offer_to_others_is_told_with_both_scores_and_its_reason_and_names_
         .map(|it| (&it["code"], &it["count"]))
         .collect();
     assert_eq!(codes.len(), 3, "{codes:?}");
-    assert!(codes.iter().all(|(_, count)| **count == Value::from(1)));
+    assert!(codes.iter().all(|(_, count)| **count == 1));
 }
 
 #[tokio::test]

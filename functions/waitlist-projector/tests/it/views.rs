@@ -70,7 +70,11 @@ async fn a_slot_that_was_offered_stands_once_among_the_recent_ones_by_its_last_o
     minute().await;
     world.slot([held("entry-bob", "offer-2")]).await;
     let last = row(1_772_445_780_000);
-    assert_eq!(recent().await, [last.clone()], "the former row is gone");
+    assert_eq!(
+        recent().await,
+        std::slice::from_ref(&last),
+        "the former row is gone"
+    );
     let rows = world.rows().await;
     assert_eq!(
         rows[&last].0,

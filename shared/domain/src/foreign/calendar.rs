@@ -14,14 +14,16 @@ use crate::waitlist::slot::{Freed, FromCalendar, News};
 
 /// What to do with the slot that an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 enum Command {
     /// It is free, whether it was ever ours or not.
-    ReleaseSlot,
+    #[serde(rename = "release-slot")]
+    Release,
     /// It was booked elsewhere.
-    BookSlot,
+    #[serde(rename = "book-slot")]
+    Book,
     /// There is no such appointment any more.
-    WithdrawSlot,
+    #[serde(rename = "withdraw-slot")]
+    Withdraw,
 }
 
 /// Where an event's data say what; JSON pointers.
@@ -77,13 +79,13 @@ impl Mapping {
         for (member, pointer) in self.pointers() {
             let of_release = !["waitlistId", "externalId", "revision"].contains(&member);
             match pointer {
-                Some(_) if of_release && self.command != Command::ReleaseSlot => {
+                Some(_) if of_release && self.command != Command::Release => {
                     refuse(member, "only a release needs it");
                 }
                 Some(pointer) if !fields.is_public(pointer) => {
                     refuse(member, "the schema has no such field, or it is personal");
                 }
-                None if self.command == Command::ReleaseSlot && is_needed(member) => {
+                None if self.command == Command::Release && is_needed(member) => {
                     refuse(
                         member,
                         "a release needs it: say where it stands in the data",
@@ -123,8 +125,8 @@ impl Mapping {
         let waitlist_id = WaitlistId::parse(waitlist);
         let waitlist_id = waitlist_id.map_err(|_| lacks(&self.waitlist_id, ID))?;
         let news = match self.command {
-            Command::ReleaseSlot => News::Free(self.freed(data)?),
-            Command::BookSlot => {
+            Command::Release => News::Free(self.freed(data)?),
+            Command::Book => {
                 let id = recipient.map(|pointer| {
                     recipient_at(data, pointer).map_err(|_| lacks(pointer, RECIPIENT))
                 });
@@ -132,7 +134,7 @@ impl Mapping {
                     recipient_id: id.transpose()?,
                 }
             }
-            Command::WithdrawSlot => News::Gone,
+            Command::Withdraw => News::Gone,
         };
         Ok(Some(FromCalendar {
             waitlist_id,

@@ -87,8 +87,10 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Long enough slots only, which ours is not, or anything.
 fn wishes(picky: bool, auto_accept: bool) -> Wishes {
-    let mut wishes = Wishes::default();
-    wishes.auto_accept = auto_accept;
+    let mut wishes = Wishes {
+        auto_accept,
+        ..Wishes::default()
+    };
     if picky {
         wishes.preferences.minutes = Some(Minutes {
             min: Some(120),

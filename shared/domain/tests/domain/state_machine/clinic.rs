@@ -55,7 +55,7 @@ fn person(entry: usize) -> RecipientId {
 
 /// How many swaps in a row each way to offer a slot allows.
 const fn swap_depth(mode: usize) -> u8 {
-    if mode % 2 == 0 { 1 } else { 2 }
+    if mode.is_multiple_of(2) { 1 } else { 2 }
 }
 
 impl Clinic {
