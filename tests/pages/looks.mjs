@@ -42,7 +42,7 @@ async function fitsNarrowScreens(page) {
     await page.evaluate((percent) => (document.documentElement.style.fontSize = `${percent}%`), percent);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 320, `${width} px wide at ${percent} %`);
-    for (const target of await page.locator("button, a").all()) {
+    for (const target of await page.locator("button, a, label").all()) {
       const box = await target.boundingBox();
       assert.ok(box.height >= TARGET_PX && box.width >= TARGET_PX, `${await target.innerText()}: ${JSON.stringify(box)}`);
     }
@@ -53,14 +53,14 @@ async function fitsNarrowScreens(page) {
 
 /** Each thing that can be reached by Tab shows that it has the focus. */
 async function showsFocus(page) {
-  const count = await page.locator("button, a").count();
+  const count = await page.locator("button, a, input").count();
   for (let index = 0; index < count; index++) {
     await page.keyboard.press("Tab");
     const outline = await page.evaluate(() => {
       const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
       return { tag: document.activeElement.tagName, outlineStyle, px: parseFloat(outlineWidth) };
     });
-    assert.ok(["BUTTON", "A"].includes(outline.tag), `Tab ${index + 1} leads to ${outline.tag}`);
+    assert.ok(["BUTTON", "A", "INPUT"].includes(outline.tag), `Tab ${index + 1} leads to ${outline.tag}`);
     assert.ok(outline.outlineStyle !== "none" && outline.px >= 2, JSON.stringify(outline));
   }
 }

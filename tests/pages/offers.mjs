@@ -39,15 +39,15 @@ async function mailTo(email, pattern) {
 }
 
 /** Half an hour to answer, by day and by night, whenever this runs. */
-const POLICY = { windowSeconds: 1800, mode: { is: "sequential" } };
+const policy = (is) => ({ windowSeconds: 1800, mode: { is } });
 
-/** One person on a waitlist of their own, and an offer to them, open for `seconds`. */
-export async function offer(service, seconds = 600) {
+/** One person on a waitlist of their own, and an offer to them, open for `seconds`; or a slot that is told to all. */
+export async function offer(service, seconds = 600, mode = "sequential") {
   const id = `person-${++count}`;
   const email = `${id}@example.com`;
   const waitlist = `waitlist-${count}`;
   await send("PUT", `/v1/recipients/${id}`, { email });
-  await send("PUT", `/v1/waitlists/${waitlist}/policy`, POLICY);
+  await send("PUT", `/v1/waitlists/${waitlist}/policy`, policy(mode));
   const entries = `/v1/waitlists/${waitlist}/entries`;
   const entry = await send("POST", entries, { recipientId: id, service });
   await seen(`${entries}/${entry.entryId}`, entry.commit);
@@ -57,12 +57,14 @@ export async function offer(service, seconds = 600) {
   const slot = await send("POST", slots, times);
   const mail = await mailTo(email, /\/o\//);
   const url = mail.text.match(/https?:\S+\/o\/\S+/)[0];
+  /** The person's place on the waitlist; a broadcast's mail has none. */
+  const place = mail.text.match(/https?:\S+\/w\/\S+/)?.[0];
   /** Releases the slot once more, as after a cancellation. */
   const again = () => send("POST", slots, { ...times, slotId: slot.slotId, afterVersion: 1 });
   /** Staff book it for somebody else, or take it back. */
   const book = () => send("POST", `/v1/slots/${slot.slotId}/booking`, { by: "staff" });
   const withdraw = () => send("DELETE", `/v1/slots/${slot.slotId}`);
-  return { email, url, slotId: slot.slotId, mail, again, book, withdraw };
+  return { email, url, place, slotId: slot.slotId, mail, again, book, withdraw };
 }
 
 /** The secret link to the calendar of a new waitlist with such slots, and the slots' ids. */

@@ -1,4 +1,4 @@
-// The pages of an offer, gone through in headless Chromium. `run.sh` starts what this needs.
+// The pages behind links, gone through in headless Chromium. `run.sh` starts what this needs.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -140,6 +140,46 @@ await check("the link of an appointment that was booked, given up and released a
   await again();
   const text = await lookAt(url, "This offer was replaced", "replaced");
   assert.match(text, /use the link in our latest message/);
+});
+
+await check("a slot that is told to all says that the first has it, has no button to decline, and is booked", async () => {
+  const { url, slotId } = await offer("physio", 600, "broadcast");
+  const text = await lookAt(url, "An appointment is free", "first-come");
+  assert.match(text, /first/);
+  const { page, close } = await opened({ javaScriptEnabled: false });
+  await page.goto(url);
+  assert.equal(await page.locator("button").count(), 1);
+  await page.keyboard.press("Tab");
+  await Promise.all([page.waitForURL(url), page.waitForEvent("load"), page.keyboard.press("Enter")]);
+  assert.equal(await page.locator("h1").innerText(), "The appointment is yours");
+  await close();
+  await eventually(async () => (await slotState(slotId)) === "booked");
+});
+
+await check("a person sees their place, and by keyboard alone pauses, comes back, and leaves with a tick", async () => {
+  const { place, url } = await offer("Physiotherapy, follow-up");
+  const held = await lookAt(place, "An appointment is held for you", "place-offered");
+  assert.ok(held.includes("Physiotherapy, follow-up"), held);
+  await fetch(url, { method: "POST", body: new URLSearchParams({ answer: "decline" }) });
+  const waiting = await lookAt(place, "You are on the waitlist", "place-waiting");
+  assert.match(waiting, /Nobody is before you/);
+  const { page, close } = await opened({ javaScriptEnabled: false });
+  await page.goto(place);
+  const press = async (tabs, ...keys) => {
+    for (let tab = 0; tab < tabs; tab++) await page.keyboard.press("Tab");
+    for (const key of keys.slice(0, -1)) await page.keyboard.press(key);
+    await Promise.all([page.waitForEvent("load"), page.keyboard.press(keys.at(-1))]);
+    return page.locator("h1").innerText();
+  };
+  assert.equal(await press(1, "Enter"), "Your place is paused");
+  await lookAt(place, "Your place is paused", "place-paused");
+  assert.equal(await press(1, "Enter"), "You are on the waitlist");
+  await page.getByRole("button", { name: "Leave the waitlist" }).click();
+  assert.equal(await page.locator("h1").innerText(), "You are on the waitlist", "nobody leaves without the tick");
+  await page.goto(place);
+  assert.equal(await press(2, "Space", "Tab", "Enter"), "You are not on the waitlist");
+  await close();
+  await lookAt(place, "You are not on the waitlist", "place-left");
 });
 
 await check("the link of an appointment that the desk gave to somebody else says that it is taken", async () => {

@@ -37,8 +37,8 @@ const OFFERS: usize = 20;
 /// Calls under way while a list is filled.
 const CONCURRENCY: usize = 16;
 
-/// People whose rows are written together: three each, in batches of 25 (BatchWriteItem's most).
-const TOGETHER: usize = 8;
+/// People whose rows are written together: four each, in batches of at most 25 (BatchWriteItem).
+const TOGETHER: usize = 6;
 
 const SERVICE: &str = "physio";
 
