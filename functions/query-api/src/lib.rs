@@ -23,6 +23,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use callboard_domain::when::Zone;
 use callboard_runtime::clock::Clock;
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::http::Problem;
@@ -41,6 +42,8 @@ pub(crate) struct Deps {
     pub(crate) link_keys: Keys,
     /// What links begin with, without a slash at the end.
     pub(crate) public_url: String,
+    /// The zone in which a person's own page tells days.
+    pub(crate) clinic_zone: Zone,
     /// Whether the optional index by correlation id was deployed.
     pub(crate) timelines: bool,
 }
@@ -61,6 +64,7 @@ pub async fn build(vars: &Vars, sdk: &SdkConfig) -> Result<Service, SettingsErro
         public_url: settings::required(vars, "PUBLIC_URL")?
             .trim_end_matches('/')
             .to_owned(),
+        clinic_zone: settings::parsed_or(vars, "CLINIC_TIME_ZONE", Zone::default())?,
         timelines: settings::parsed_or(vars, "TIMELINE_INDEX", false)?,
     };
     function::warm(vars, deps.journal.client(), deps.journal.table()).await;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use callboard_contracts::link::EntryLink;
 use callboard_contracts::{StreamId, Timestamp};
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
+use callboard_domain::when::Zone;
 use callboard_runtime::http::page::{self, escape};
 use callboard_runtime::http::{Problem, RequestFacts, header_text};
 use serde::Serialize;
@@ -56,7 +57,9 @@ pub(crate) async fn show(
     let is_page =
         header_text(&headers, "accept").is_some_and(|accept| accept.contains("text/html"));
     page::private(match (outcome, is_page) {
-        (Ok(shown), true) => page::html(StatusCode::OK, of_entry(&shown, &token)),
+        (Ok(shown), true) => {
+            page::html(StatusCode::OK, of_entry(&shown, &token, &deps.clinic_zone))
+        }
         (Ok(shown), false) => ([(header::VARY, "accept")], Json(shown)).into_response(),
         (Err(problem), true) => page::html(problem.status, of_problem(&problem)),
         (Err(problem), false) => problem.into_response(),
@@ -112,7 +115,7 @@ fn state(status: &EntryStatus, now: Timestamp) -> &'static str {
     }
 }
 
-fn of_entry(shown: &Shown, token: &str) -> String {
+fn of_entry(shown: &Shown, token: &str, zone: &Zone) -> String {
     let (title, text) = words(shown.state);
     let before = shown.before.map_or_else(String::new, |before| {
         let said = match before {
@@ -123,8 +126,8 @@ fn of_entry(shown: &Shown, token: &str) -> String {
         };
         format!("<dt>Your turn</dt><dd>{said}</dd>")
     });
-    let since = shown.joined_at.to_string();
-    let day = since.split('T').next().unwrap_or_default();
+    let since = shown.joined_at;
+    let day = zone.tell(since).map_or_else(String::new, |told| told.date);
     let facts = format!(
         "<dl><dt>What</dt><dd>{}</dd><dt>Since</dt><dd><time datetime=\"{since}\">{day}</time></dd>\
          {before}</dl>",
@@ -191,11 +194,11 @@ fn came_up(slots: &[Reason]) -> String {
     } else {
         ""
     };
-    let s = if total == 1 { "" } else { "s" };
-    format!(
-        "<h2>What came up lately</h2><p>Of the last {total} appointment{s} since you joined:</p>\
-         <ul>{lines}</ul>{advice}"
-    )
+    let of = match total {
+        1 => "One appointment came up since you joined:".to_owned(),
+        total => format!("Of the last {total} appointments since you joined:"),
+    };
+    format!("<h2>What came up lately</h2><p>{of}</p><ul>{lines}</ul>{advice}")
 }
 
 /// Relative to the page, wherever that is mounted. To leave takes a tick, for it cannot be undone.
@@ -250,14 +253,15 @@ mod tests {
     }
 
     fn page(state: &'static str, slots: Vec<Reason>) -> String {
+        let zone = "Pacific/Auckland".parse().expect("a zone");
         let shown = Shown {
             state,
             service: "<b>physio".to_owned(),
-            joined_at: Timestamp::from_millis(1_768_473_000_000),
+            joined_at: Timestamp::from_millis(1_768_480_200_000),
             before: (state == "waiting").then_some(Before::FewerThan(5)),
             slots,
         };
-        of_entry(&shown, "k1.e30.c2ln")
+        of_entry(&shown, "k1.e30.c2ln", &zone)
     }
 
     #[test]
@@ -278,7 +282,12 @@ mod tests {
             assert!(!page.contains("<b>") && page.contains("&lt;b&gt;physio"));
             assert!(page.len() < 10_000 && !page.contains("<script"));
         }
-        assert!(page("waiting", Vec::new()).contains("Fewer than 5 people are before you"));
+        let waiting = page("waiting", Vec::new());
+        assert!(waiting.contains("Fewer than 5 people are before you"));
+        assert!(
+            waiting.contains(">Friday 16 January 2026<"),
+            "the clinic's day: {waiting}"
+        );
     }
 
     #[test]

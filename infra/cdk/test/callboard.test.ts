@@ -97,7 +97,7 @@ test('properties reach the functions', () => {
   });
   const text = JSON.stringify(template.toJSON());
   assert.ok(text.includes('"OFFER_WINDOW_SECONDS":"600"'));
-  assert.equal(text.match(/"CLINIC_TIME_ZONE":"Europe\/Berlin"/g)?.length, 3, 'pages, mails, and slots of a calendar');
+  assert.equal(text.match(/"CLINIC_TIME_ZONE":"Europe\/Berlin"/g)?.length, 4, 'pages of both APIs, mails, and slots of a calendar');
   assert.ok(text.includes('"Architectures":["x86_64"]'));
   assert.ok(text.includes('{{resolve:secretsmanager:links:SecretString:::}}'));
   template.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
