@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use callboard_domain::calendar::FILE_NAME;
 use callboard_domain::waitlist::Refusal;
 use callboard_runtime::http::{
-    Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
+    Problem, RawBody, RequestFacts, media_type, unsupported_media_type, with_commit,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,7 +43,7 @@ pub(crate) async fn show(
 ) -> Response {
     let offer = Offer::of(&deps, &token, facts.received_at).await;
     let outcome = offer.map(|offer| offer.shown(&deps, facts.received_at));
-    page::private(match (outcome, wants_page(&headers)) {
+    page::private(match (outcome, page::is_wanted(&headers)) {
         (Ok(shown), true) => page::html(StatusCode::OK, page::of_offer(&shown, &token, None)),
         (Ok(shown), false) => Json(shown).into_response(),
         (Err(problem), is_page) => told(problem, is_page),
@@ -90,7 +90,7 @@ pub(crate) async fn calendar(
             text,
         )
             .into_response(),
-        Err(problem) => told(problem, wants_page(&headers)),
+        Err(problem) => told(problem, page::is_wanted(&headers)),
     })
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn answer(
         .await
     }
     .await;
-    page::private(match (outcome, wants_page(&headers)) {
+    page::private(match (outcome, page::is_wanted(&headers)) {
         (Ok(answered), true) => answered_page(&answered, &token),
         (Ok(Answered::Now(shown, commit)), false) => {
             with_commit(Json(shown).into_response(), &commit)
@@ -185,10 +185,6 @@ fn url_form(body: &[u8]) -> Option<AnswerForm> {
         .find(|(name, _)| name == "answer")
         .map(|(_, value)| value)?;
     serde_json::from_value(json!({ "answer": answer })).ok()
-}
-
-fn wants_page(headers: &HeaderMap) -> bool {
-    header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn told(problem: Problem, is_page: bool) -> Response {

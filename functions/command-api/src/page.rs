@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use callboard_contracts::Timestamp;
 use callboard_domain::when::{Told, Zone};
 use callboard_runtime::http::Problem;
-pub(crate) use callboard_runtime::http::page::{document, escape, html, private};
+pub(crate) use callboard_runtime::http::page::{document, escape, html, is_wanted, private};
 use schemars::JsonSchema;
 use serde::Serialize;
 

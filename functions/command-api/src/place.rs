@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use callboard_contracts::link::EntryLink;
 use callboard_runtime::http::{
-    Problem, RawBody, RequestFacts, header_text, media_type, unsupported_media_type, with_commit,
+    Problem, RawBody, RequestFacts, media_type, unsupported_media_type, with_commit,
 };
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer::Done;
 use crate::entry_commands::{Asked, ask};
-use crate::page::{document, escape, html, private};
+use crate::page::{document, escape, html, is_wanted, private};
 use crate::{App, Deps};
 
 /// What a button sends.
@@ -34,8 +34,7 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Result<RawBody, Problem>,
 ) -> Response {
-    let is_page =
-        header_text(&headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    let is_page = is_wanted(&headers);
     let outcome = match body {
         Ok(body) => run(&deps, &token, &facts, &headers, &body).await,
         Err(problem) => Err(problem),

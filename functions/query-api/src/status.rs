@@ -13,7 +13,7 @@ use callboard_contracts::{StreamId, Timestamp};
 use callboard_domain::waitlist::entry::{Entry, EntryStatus};
 use callboard_domain::when::Zone;
 use callboard_runtime::http::page::{self, escape};
-use callboard_runtime::http::{Problem, RequestFacts, header_text};
+use callboard_runtime::http::{Problem, RequestFacts};
 use serde::Serialize;
 
 use crate::went_first::{self, ENTRY_COMMITS_MAX, Reason};
@@ -54,8 +54,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let outcome = shown(&deps, &token, facts.received_at).await;
-    let is_page =
-        header_text(&headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    let is_page = page::is_wanted(&headers);
     page::private(match (outcome, is_page) {
         (Ok(shown), true) => {
             page::html(StatusCode::OK, of_entry(&shown, &token, &deps.clinic_zone))

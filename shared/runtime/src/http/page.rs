@@ -1,11 +1,13 @@
 //! Pages that a signed link opens: plain HTML, no script, nothing loaded from elsewhere, kept by
 //! nobody.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
+
+use super::header_text;
 
 /// Colours are at least 4.5:1 against what they stand on, in both schemes; the tests in
 /// `tests/pages` measure them.
@@ -33,6 +35,12 @@ fn policy() -> HeaderValue {
          frame-ancestors 'none'; base-uri 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+/// Whether who asks wants a page, as browsers do, rather than JSON.
+#[must_use]
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    header_text(headers, "accept").is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// The address of a signed link holds a secret: its answer must not be kept, nor the address told to
