@@ -19,6 +19,9 @@ venv=$root/.venv/clients
 readonly SCRIPT_SECONDS_MAX=180
 readonly ALL='aws_cli.sh boto3_sqs.py boto3_sns.py boto3_dynamodb.py sdk_js.mjs sqs_consumer.mjs kombu_queues.py celery_worker.py'
 
+# shellcheck source=tests/started.sh
+. "$root/tests/started.sh"
+
 passed=0 failed=0 skipped=0
 
 install_python() {
@@ -28,41 +31,6 @@ install_python() {
     python3 -m venv --clear "$venv" &&
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt" >&2 &&
         cp "$here/requirements.txt" "$stamp"
-}
-
-install_node() {
-    local stamp=$here/node_modules/.installed-lock.json
-    cmp --silent "$here/package-lock.json" "$stamp" && return
-    echo 'clients: installing the JavaScript clients into tests/clients/node_modules (once)' >&2
-    (cd "$here" && npm ci --loglevel error >&2) && cp "$here/package-lock.json" "$stamp"
-}
-
-start_engine() {
-    local binary=${CALLBOARD_BIN:-}
-    if [ -z "$binary" ]; then
-        cargo build --quiet --manifest-path "$root/Cargo.toml" --package callboard-cli
-        binary=${CARGO_TARGET_DIR:-$root/target}/debug/callboard
-    fi
-    : >"$scratch/engine.out"
-    "$binary" engine --port 0 --ephemeral >"$scratch/engine.out" 2>"$scratch/engine.log" &
-    engine=$!
-    for _ in $(seq 100); do
-        if grep -q '^Ready' "$scratch/engine.out"; then
-            AWS_ENDPOINT_URL=$(grep -o 'http://[0-9.:]*' "$scratch/engine.out" | head -1)
-            return
-        fi
-        sleep 0.1
-    done
-    echo 'clients: the engine did not start' >&2
-    cat "$scratch/engine.log" >&2
-    exit 2
-}
-
-stop() {
-    if [ -n "${engine:-}" ]; then
-        kill "$engine" 2>/dev/null && wait "$engine" || true
-    fi
-    rm -rf "$scratch"
 }
 
 # Nothing of this machine's own AWS settings may reach a client, nor a client reach AWS.
@@ -108,11 +76,12 @@ if [ "${1:-}" = --install-python ]; then
     exit
 fi
 scratch=$(mktemp -d)
-trap stop EXIT
+trap stop_started EXIT
 have_python=yes have_node=yes
 install_python || have_python=no
-install_node || have_node=no
-start_engine
+install_node "$here" 'the JavaScript clients' || have_node=no
+start_callboard engine engine --port 0 --ephemeral
+AWS_ENDPOINT_URL=$(grep -o 'http://[0-9.:]*' "$scratch/engine.out" | head -1)
 client_environment
 
 for script in ${*:-$ALL}; do
