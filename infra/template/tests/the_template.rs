@@ -278,7 +278,7 @@ fn no_policy_allows_a_wildcard() {
 fn only_links_and_health_are_open_and_a_parameter_chooses_the_authorizer() {
     let open = |stack: &Stack| {
         let api = stack.http_api.as_ref().expect("an API");
-        assert_eq!(api.routes.len(), 33);
+        assert_eq!(api.routes.len(), 36);
         api.routes
             .iter()
             .filter(|route| route.authorization == Authorization::Open)
@@ -293,6 +293,7 @@ fn only_links_and_health_are_open_and_a_parameter_chooses_the_authorizer() {
         "GET /w/{token}",
         "HEAD /w/{token}",
         "POST /w/{token}",
+        "GET /c/{token}",
         "GET /v1/health",
     ];
     assert_eq!(open(&real()), expected);
