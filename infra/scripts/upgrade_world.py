@@ -6,6 +6,7 @@ import calendar
 import collections
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -271,6 +272,12 @@ def versions():
     return ", ".join(f"{count} of {version}" for version, count in sorted(counted.items()))
 
 
+def fold_version():
+    """The version of N's fold of a slot; of another one a snapshot would be passed over."""
+    source = pathlib.Path(__file__).parents[2] / "shared/domain/src/waitlist/slot.rs"
+    return int(re.search(r"const VERSION: u32 = (\d+);", source.read_text())[1])
+
+
 def withdrawn(scene, number, snapshot_version):
     """A slot that was released once and withdrawn, with a snapshot of N's form in its last commit
     that tells of another version: whoever reads it says so."""
@@ -283,13 +290,13 @@ def withdrawn(scene, number, snapshot_version):
              "starts_at": times["startsAt"], "ends_at": times["endsAt"], "window_seconds": WINDOW_SECONDS,
              "terms": {"policyVersion": 0, "mode": {"is": "sequential"}}, "swap_depth": 0}
     state_then = {"status": {"is": "withdrawn"}, "facts": facts, "offered": [], "ended": {},
-                  "to_tell": [], "draws": 0, "cursors": []}
+                  "to_tell": [], "draws": 0, "cursors": [], "tallies": []}
     for commit, (name, data) in enumerate(told, start=1):
         event = {"t": f"callboard.waitlist.{name}.v1", "d": data, "p": False}
         item = {"pk": stream, "id": uuid.uuid4().hex, "corr": stream, "cause": stream, "hash": "", "ev": json.dumps([event])}
         if commit == len(told):
             item["snap"] = json.dumps(state_then)
-        numbers = {"sk": commit, "at": int(time.time() * 1000)} | ({"snapv": 2} if "snap" in item else {})
+        numbers = {"sk": commit, "at": int(time.time() * 1000)} | ({"snapv": fold_version()} if "snap" in item else {})
         typed = {name: {"S": value} for name, value in item.items()}
         typed |= {name: {"N": str(value)} for name, value in numbers.items()}
         dynamodb.put_item(TableName=named("JOURNAL_TABLE"), Item=typed)
