@@ -132,12 +132,9 @@ async fn attempt(
 
 /// What a calendar does to a slot that is ours belongs to its cascade; a release begins one.
 fn within(slot: &Loaded<Slot>, said: &FromCalendar, cause: &Cause) -> Cause {
-    match (&slot.last, &said.news) {
-        (Some(last), News::Booked { .. } | News::Gone) => Cause {
-            correlation_id: last.cause.correlation_id.clone(),
-            ..cause.clone()
-        },
-        _ => cause.clone(),
+    match said.news {
+        News::Booked { .. } | News::Gone => slot.within(cause),
+        News::Free(_) => cause.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use callboard_domain::foreign::Registry;
 use callboard_domain::waitlist::Timing;
 use callboard_domain::when::Zone;
 use callboard_runtime::Clock;
-use callboard_runtime::batch::{Batch, Outlet, SqsRecord};
+use callboard_runtime::batch::{Batch, Outlet, STANDARD_RECORDS_MAX, SqsRecord};
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::{self, SettingsError, Vars};
@@ -22,10 +22,6 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 use import::Deps;
-
-/// Records worked on side by side: the most that one batch of a standard queue without a window
-/// has (Lambda Developer Guide, "Configuring scaling behavior for SQS event source mappings").
-const RECORDS_MAX: usize = 10;
 
 /// The function.
 ///
@@ -65,7 +61,7 @@ async fn handle(
 ) -> Result<Value, lambda_runtime::Error> {
     let batch = Batch::sqs(event.payload, SqsRecord::envelope)?;
     let batch = batch
-        .stage(RECORDS_MAX, |record| async move {
+        .stage(STANDARD_RECORDS_MAX, |record| async move {
             import::run(deps, &record.value).await
         })
         .await;

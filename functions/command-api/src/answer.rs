@@ -1,8 +1,6 @@
 //! Answers that several routes give.
 
 use axum::Json;
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use callboard_contracts::{Cause, EntryEvent, SlotEvent, StreamId, Timestamp, cause};
@@ -67,19 +65,6 @@ pub(crate) fn refused_at(pointer: impl Into<String>, refusal: &Refusal) -> Probl
     }
 }
 
-/// The cause of what a command does to a slot: it belongs to the cascade that goes on since the
-/// slot's release, whoever gave the command.
-pub(crate) fn within(slot: &Loaded<Slot>, cause: &Cause) -> Cause {
-    let last = slot.last.as_ref();
-    Cause {
-        correlation_id: last.map_or_else(
-            || cause.correlation_id.clone(),
-            |last| last.cause.correlation_id.clone(),
-        ),
-        ..cause.clone()
-    }
-}
-
 /// The next commit of an entry.
 pub(crate) fn entry_commit(
     entry: &Loaded<Entry>,
@@ -101,13 +86,6 @@ pub(crate) fn slot_commit(
 ) -> Result<Commit, CommitError> {
     let next = slot.next(cause, at).events(events);
     next.handled(|slot| slot::handling(slot, timing)).build()
-}
-
-/// What stands in a query; 400 if it cannot be read.
-pub(crate) fn query<T>(wanted: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let Query(wanted) =
-        wanted.map_err(|error| Problem::malformed(format!("The query is not valid: {error}.")))?;
-    Ok(wanted)
 }
 
 /// 409: somebody else was faster, again and again.

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{
     Done, TRIES_MAX, cause_of, commit_name, commit_problem, entry_commit, lost_race, refused,
-    slot_commit, unavailable, within,
+    slot_commit, unavailable,
 };
 use crate::idempotency::Keyed;
 use crate::wishes::{WishesBody, refused_entry};
@@ -231,7 +231,7 @@ impl<'a> Command<'a> {
         now: Timestamp,
     ) -> Result<Vec<Commit>, Problem> {
         let freed = slot.filter(|_| !both.slot.is_empty());
-        let cause = freed.map_or_else(|| self.cause.clone(), |slot| within(slot, &self.cause));
+        let cause = freed.map_or_else(|| self.cause.clone(), |slot| slot.within(&self.cause));
         let mut commits = Vec::with_capacity(3);
         if let Some(slot) = freed {
             commits.push(slot_commit(slot, &cause, both.slot, &deps.timing, now));

@@ -5,7 +5,7 @@
 //! page of the `GET`, so that reloading it answers nothing again.
 
 pub(crate) mod decide;
-mod standing;
+pub(crate) mod standing;
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -7,13 +7,13 @@ use callboard_contracts::waitlist::Policy;
 use callboard_contracts::{StreamId, WaitlistId};
 use callboard_domain::waitlist::policy::{self, Policies, SetPolicy};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
-use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path, parse_member};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path, parse_member, query};
 use callboard_runtime::journal::Loaded;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::{
-    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, query, refused, refused_at,
+    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, refused, refused_at,
     unavailable,
 };
 use crate::idempotency::Keyed;

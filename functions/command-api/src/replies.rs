@@ -17,7 +17,6 @@ use callboard_contracts::{Cause, OfferId, RecipientId, SlotId, StreamId, Timesta
 use callboard_domain::replies::{self, Meaning, Outcome};
 use callboard_domain::waitlist::Refusal;
 use callboard_domain::waitlist::slot::Slot;
-use callboard_domain::when::Zone;
 use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path, with_commit};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +27,7 @@ use crate::answer::{Done, cause_of, unavailable};
 use crate::contacts::Registration;
 use crate::idempotency::Keyed;
 use crate::offers::decide::{Answer, Answered, decide};
+use crate::offers::standing::zone;
 use crate::page::Shown;
 use crate::recipients::erased;
 use crate::{App, Deps};
@@ -246,8 +246,7 @@ impl Reply<'_> {
             let slot = self.deps.journal.load::<Slot>(&StreamId::slot(&slot)).await;
             let slot = slot.map_err(|error| unavailable(&error))?;
             about = slot.state.facts.and_then(|facts| {
-                let zone = facts.zone.as_ref().and_then(|zone| zone.parse().ok());
-                let zone: Zone = zone.unwrap_or_else(|| self.deps.clinic_zone.clone());
+                let zone = zone(self.deps, Some(&facts));
                 Some((facts.service, zone.numbers(facts.starts_at)?))
             });
         }

@@ -9,15 +9,15 @@ use callboard_contracts::waitlist::BookedBy;
 use callboard_contracts::{Cause, RecipientId, SlotEvent, SlotId, StreamId};
 use callboard_domain::waitlist::slot::{self, BookSlot, Slot};
 use callboard_domain::waitlist::{Refusal, RefusalKind};
-use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path};
+use callboard_runtime::http::{JsonBody, Problem, RequestFacts, id_from_path, query};
 use callboard_runtime::journal::Loaded;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer::{
-    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, query, refused, refused_at,
-    slot_commit, unavailable, within,
+    Done, TRIES_MAX, cause_of, commit_name, commit_problem, lost_race, refused, refused_at,
+    slot_commit, unavailable,
 };
 use crate::idempotency::Keyed;
 use crate::wishes::must_be_registered;
@@ -173,7 +173,7 @@ impl Command {
         for _ in 0..TRIES_MAX {
             let slot = deps.journal.load::<Slot>(&stream).await;
             let slot = slot.map_err(|error| unavailable(&error))?;
-            let cause = within(&slot, cause);
+            let cause = slot.within(cause);
             let decision = slot::is_meant(&slot.state, self.version);
             let events = match decision.and_then(|()| decide(&slot.state)) {
                 Ok(events) => events,

@@ -3,7 +3,7 @@
 //! units here and, in batches of ten, little more than two requests.
 
 use callboard_domain::notifications::notification::Notification;
-use callboard_runtime::batch::Batch;
+use callboard_runtime::batch::{Batch, STANDARD_RECORDS_MAX};
 use callboard_runtime::lease::{Ended, Granted, OnUnknown, Terms};
 use callboard_runtime::metrics::{self, Metric};
 use callboard_runtime::{Deadline, Failure, Timestamp};
@@ -14,10 +14,6 @@ use crate::job::Job;
 use crate::lookup::{self, Facts, Found};
 use crate::mail;
 use crate::provider::{Class, PROVIDER_TIMEOUT};
-
-/// Records worked on side by side: the most that one batch of a standard queue without a window
-/// has (Lambda Developer Guide, "Configuring scaling behavior for SQS event source mappings").
-const RECORDS_MAX: usize = 10;
 
 /// Who attempts, and until when.
 #[derive(Debug, Clone)]
@@ -40,7 +36,9 @@ pub struct Leased {
 /// Delivers a batch of planned notifications; each record ends on its own.
 pub async fn run(deps: &Deps, invocation: &Invocation, batch: Batch<Job>) -> Batch<()> {
     let batch = batch
-        .stage(RECORDS_MAX, |record| begin(deps, invocation, record.value))
+        .stage(STANDARD_RECORDS_MAX, |record| {
+            begin(deps, invocation, record.value)
+        })
         .await;
     let leased = batch.items().filter_map(|(_, leased)| leased.as_deref());
     let found = lookup::read(deps, leased).await;
@@ -49,7 +47,7 @@ pub async fn run(deps: &Deps, invocation: &Invocation, batch: Batch<Job>) -> Bat
     }
     let found = found.as_ref().ok();
     let batch = batch
-        .stage(RECORDS_MAX, |record| async move {
+        .stage(STANDARD_RECORDS_MAX, |record| async move {
             match record.value {
                 Some(leased) => conclude(deps, *leased, found).await,
                 None => Ok(()),

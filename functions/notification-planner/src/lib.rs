@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use callboard_domain::foreign::Registry;
 use callboard_domain::notifications::definition::Catalogue;
 use callboard_runtime::Clock;
-use callboard_runtime::batch::{Batch, Outlet, SqsRecord};
+use callboard_runtime::batch::{Batch, Outlet, STANDARD_RECORDS_MAX, SqsRecord};
 use callboard_runtime::function::{self, Service};
 use callboard_runtime::journal::Journal;
 use callboard_runtime::settings::{self, SettingsError, Vars};
@@ -19,10 +19,6 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
 use plan::Deps;
-
-/// Records worked on side by side: the most that one batch of a standard queue without a window
-/// has (Lambda Developer Guide, "Configuring scaling behavior for SQS event source mappings").
-const RECORDS_MAX: usize = 10;
 
 /// The function.
 ///
@@ -60,7 +56,7 @@ async fn handle(
 ) -> Result<Value, lambda_runtime::Error> {
     let batch = Batch::sqs(event.payload, SqsRecord::envelope)?;
     let batch = batch
-        .stage(RECORDS_MAX, |record| async move {
+        .stage(STANDARD_RECORDS_MAX, |record| async move {
             plan::run(deps, &record.value).await
         })
         .await;

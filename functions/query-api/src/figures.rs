@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use callboard_contracts::figures::{Asked, Figure, Figures, figures_key, utc_day, waiting_key};
 use callboard_contracts::{Timestamp, WaitlistId};
 use callboard_domain::waitlist::figures::Sums;
-use callboard_runtime::http::{Problem, id_from_path};
+use callboard_runtime::http::{Problem, id_from_path, query};
 use callboard_runtime::table::{Range, text};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::civil::Date;
@@ -62,8 +62,7 @@ pub(crate) async fn show(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Figures>, Problem> {
     let id: WaitlistId = id_from_path(&id)?;
-    let Query(wanted) =
-        wanted.map_err(|error| Problem::malformed(format!("The query is not valid: {error}.")))?;
+    let wanted = query(wanted)?;
     let at_least = AtLeast::parse(wanted.at_least.as_deref())?;
     let (from, to) = range(&wanted, deps.clock.now())?;
     if let Some(at_least) = &at_least {

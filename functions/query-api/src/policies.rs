@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use callboard_contracts::{StreamId, WaitlistId};
 use callboard_domain::waitlist::policy::Policies;
-use callboard_runtime::http::{Problem, id_from_path};
+use callboard_runtime::http::{Problem, id_from_path, query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,8 +25,7 @@ pub(crate) async fn show(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let id: WaitlistId = id_from_path(&id)?;
-    let Query(wanted) =
-        wanted.map_err(|error| Problem::malformed(format!("The query is not valid: {error}.")))?;
+    let wanted = query(wanted)?;
     let stream = StreamId::waitlist(&id);
     let policies = deps.journal.load::<Policies>(&stream).await;
     let policies = policies.map_err(|error| read_problem(&error))?.state;

@@ -11,7 +11,7 @@ use callboard_contracts::view::{
 use callboard_contracts::waitlist::{Mode, PauseReason, Score, Urgency};
 use callboard_contracts::{StreamId, Timestamp};
 use callboard_domain::waitlist::entry::{Entry, EntryFacts, EntryStatus};
-use callboard_domain::waitlist::policy::{Numbered, Policies};
+use callboard_domain::waitlist::policy::{Numbered, Policies, max_wait};
 use callboard_domain::waitlist::rank::{Ahead, Candidate, Place, weight};
 use callboard_runtime::http::Problem;
 use callboard_runtime::table::{Count, Span};
@@ -43,7 +43,7 @@ pub(crate) async fn explain(
         ));
     };
     let numbered = policy(deps, facts).await?;
-    let max_wait = max_wait(&numbered);
+    let max_wait = max_wait(&numbered.policy.rules);
     let score = score(&candidate, &numbered, max_wait, now);
     let position = match not_ranked(&entry.status) {
         Some((code, detail)) => unranked(code, detail),
@@ -70,7 +70,7 @@ pub(crate) async fn ahead(
     if not_ranked(&entry.status).is_some() {
         return Ok(None);
     }
-    let max_wait = max_wait(&policy(deps, facts).await?);
+    let max_wait = max_wait(&policy(deps, facts).await?.policy.rules);
     let groups = count(deps, facts, &candidate, max_wait, (now, most)).await?;
     let ahead = groups.iter().map(|(_, count)| count.items).sum();
     Ok(Some((ahead, groups.iter().any(|(_, count)| count.more))))
@@ -81,11 +81,6 @@ async fn policy(deps: &Deps, facts: &EntryFacts) -> Result<Numbered, Problem> {
     let policies = deps.journal.load::<Policies>(&stream).await;
     let policies = policies.map_err(|error| read_problem(&error))?.state;
     Ok(policies.of(&facts.service))
-}
-
-fn max_wait(policy: &Numbered) -> Option<Duration> {
-    let days = policy.policy.rules.max_wait_days?;
-    Some(Duration::from_secs(u64::from(days) * 24 * 3_600))
 }
 
 const fn not_ranked(status: &EntryStatus) -> Option<(&'static str, &'static str)> {

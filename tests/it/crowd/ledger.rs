@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use callboard_contracts::waitlist::{EntryEvent, HoldEnd, SlotEvent, Urgency};
 use callboard_contracts::{DomainEvent as _, EntryId, SlotId, Timestamp};
+use callboard_domain::waitlist::statistics::{among_equals, jain};
 use callboard_runtime::journal::Committed;
 
 use super::people::Crowd;
@@ -257,7 +258,6 @@ impl Ledger {
     /// Jain's index, `(Σx)² / (n Σx²)`, of the waiting until the first offer among those of one
     /// urgency who joined in the same minute and got one: of each such group, weighted by its size;
     /// with how many people they are.
-    #[allow(clippy::cast_precision_loss, reason = "a few hundred people")]
     fn jain(&self) -> (usize, f64) {
         let mut groups: BTreeMap<(Urgency, i64), Vec<f64>> = BTreeMap::new();
         for person in self.people.values() {
@@ -271,18 +271,9 @@ impl Ledger {
             }
         }
         groups.retain(|_, waits| waits.len() > 1);
-        let people = groups.values().map(Vec::len).sum::<usize>();
-        let of_group = |waits: &Vec<f64>| {
-            let (sum, squares) = (
-                waits.iter().sum::<f64>(),
-                waits.iter().map(|x| x * x).sum::<f64>(),
-            );
-            sum * sum / squares
-        };
-        (
-            people,
-            groups.values().map(of_group).sum::<f64>() / people as f64,
-        )
+        let people = groups.values().map(Vec::len).sum();
+        let index = among_equals(groups.values().map(Vec::as_slice), jain);
+        (people, index.expect("somebody has an equal"))
     }
 }
 

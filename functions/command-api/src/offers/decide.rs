@@ -13,7 +13,7 @@ use super::standing::Offer;
 use crate::Deps;
 use crate::answer::{
     TRIES_MAX, append_problem, commit_name, entry_commit, lost_race, refused, slot_commit,
-    unavailable, within,
+    unavailable,
 };
 use crate::page::Shown;
 
@@ -108,7 +108,7 @@ async fn append(
     let now = deps.clock.now();
     // What follows belongs to the cascade that made the offer, not to the click; so does what
     // becomes of a slot that is given up for it.
-    let cause = within(&offer.slot, cause);
+    let cause = offer.slot.within(cause);
     let mut commits = vec![
         slot_commit(&offer.slot, &cause, taken.slot, &deps.timing, now)?,
         entry_commit(&offer.entry, &cause, taken.entry, now)?,

@@ -122,7 +122,7 @@ impl Offer {
 }
 
 /// The zone in which people read the slot's times.
-fn zone(deps: &Deps, slot: Option<&SlotFacts>) -> Zone {
+pub(crate) fn zone(deps: &Deps, slot: Option<&SlotFacts>) -> Zone {
     slot.and_then(|slot| slot.zone.as_ref()?.parse().ok())
         .unwrap_or_else(|| deps.clinic_zone.clone())
 }

@@ -4,6 +4,7 @@
 //! was released (its [`Terms`]), so that a cascade goes on as it began, and needs no further read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use callboard_contracts::waitlist::{
     LocalTime, Mode, OfferRules, Policy, PolicySet, QuietHours, Terms, WaitlistEvent,
@@ -32,6 +33,13 @@ const QUIET_MINUTES_MAX: u16 = 16 * 60;
 /// Most bookings swapped in a row. Each is a transaction of its own, so this bounds how long the
 /// effects of one cancellation go on.
 const SWAP_DEPTH_MAX: u8 = 10;
+
+/// Who has waited for longer goes before every urgency.
+#[must_use]
+pub fn max_wait(rules: &OfferRules) -> Option<Duration> {
+    let days = rules.max_wait_days?;
+    Some(Duration::from_secs(u64::from(days) * 24 * 3_600))
+}
 
 /// The policy of a waitlist for which none was set.
 ///

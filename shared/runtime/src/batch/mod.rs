@@ -44,6 +44,10 @@ pub use record::SqsRecord;
 
 use crate::failure::Failure;
 
+/// The most records that one batch of a standard queue without a window has (Lambda Developer Guide,
+/// "Configuring scaling behavior for SQS event source mappings").
+pub const STANDARD_RECORDS_MAX: usize = 10;
+
 /// An event that is no SQS batch at all.
 #[derive(Debug, thiserror::Error)]
 #[error("the event is not an SQS batch: it has no Records")]

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, StatusCode};
 use callboard_contracts::IdError;
 use serde::de::DeserializeOwned;
@@ -136,6 +137,16 @@ fn without_value(message: &str) -> String {
         Some((_, expected)) if is_about_a_value => format!("expected {expected}"),
         _ => message.to_owned(),
     }
+}
+
+/// What stands in a query.
+///
+/// # Errors
+/// 400 if it cannot be read.
+pub fn query<T>(wanted: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(wanted) =
+        wanted.map_err(|error| Problem::malformed(format!("The query is not valid: {error}.")))?;
+    Ok(wanted)
 }
 
 /// An id from the path.

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::function::{self, Service};
 
 pub use body::{
-    BODY_BYTES_MAX, JsonBody, RawBody, id_from_path, media_type, parse_json, parse_member,
+    BODY_BYTES_MAX, JsonBody, RawBody, id_from_path, media_type, parse_json, parse_member, query,
     unsupported_media_type,
 };
 pub use problem::{FieldError, PROBLEM_PREFIX, Problem};

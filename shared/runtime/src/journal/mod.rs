@@ -156,6 +156,19 @@ impl<S: Fold> Loaded<S> {
         self.number > 0
     }
 
+    /// `cause`, as part of what goes on in this stream: it keeps its own id, and has the correlation
+    /// id of the last commit, if there is one.
+    #[must_use]
+    pub fn within(&self, cause: &Cause) -> Cause {
+        let last = self.last.as_ref();
+        Cause {
+            correlation_id: last
+                .map_or(&cause.correlation_id, |last| &last.cause.correlation_id)
+                .clone(),
+            ..cause.clone()
+        }
+    }
+
     /// The next commit, decided at `at` because of `cause`.
     #[must_use]
     pub fn next(&self, cause: &Cause, at: Timestamp) -> CommitBuilder<S> {

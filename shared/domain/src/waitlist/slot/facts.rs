@@ -7,6 +7,7 @@ use callboard_contracts::{EntryId, OfferId, SlotId, Timestamp, WaitlistId};
 use serde::{Deserialize, Serialize};
 
 use crate::waitlist::broadcast::AUDIENCE;
+use crate::waitlist::policy::max_wait;
 use crate::waitlist::window::{OFFER_LASTS_MIN, offer_end};
 
 /// What is known of a slot's current version.
@@ -102,8 +103,7 @@ impl SlotFacts {
     /// Who has waited for longer goes before every urgency.
     #[must_use]
     pub fn max_wait(&self) -> Option<Duration> {
-        let days = self.terms.rules.max_wait_days?;
-        Some(Duration::from_secs(u64::from(days) * 24 * 3_600))
+        max_wait(&self.terms.rules)
     }
 
     /// How many entries are offered the slot at once.
